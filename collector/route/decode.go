@@ -62,8 +62,9 @@ const (
 )
 
 // Decode decodes the body of an UPDATE message, what follows the 19 octets of header. It never panics and never fails as a whole: what
-// is wrong is in Class and Err, what can be used is in Updates. Only unicast and labelled unicast routes are given.
-func Decode(body []byte, enc Encoding) (d Decoded) {
+// is wrong is in Class and Err, what can be used is in Updates. Unicast and labelled unicast routes are given, and VPN routes whose route
+// distinguisher vrf accepts; nil accepts none.
+func Decode(body []byte, enc Encoding, vrf func(rd uint64) bool) (d Decoded) {
 	defer func() {
 		// The packet library is fuzzed, and has crashed on hostile input all the same: one bad message must not end a session.
 		if r := recover(); r != nil {
@@ -74,7 +75,7 @@ func Decode(body []byte, enc Encoding) (d Decoded) {
 	if err != nil {
 		return Decoded{Class: Unreadable, Err: err}
 	}
-	m := message{enc: enc, out: &d, attrs: &Attrs{}}
+	m := message{enc: enc, vrf: vrf, out: &d, attrs: &Attrs{}}
 	m.plain(withdrawn, &m.withdrawn)
 	m.attributes(attrs)
 	m.plain(nlri, &m.announced)
@@ -122,6 +123,7 @@ func split(body []byte) (withdrawn, attrs, nlri []byte, err error) {
 // message is an UPDATE being decoded.
 type message struct {
 	enc   Encoding
+	vrf   func(rd uint64) bool
 	out   *Decoded
 	attrs *Attrs
 	table bool // an entry of a table dump, not a message
@@ -202,9 +204,11 @@ func classOf(typ uint8) Class {
 func (m *message) finish() {
 	m.mergeAS4()
 	m.mandatory()
-	if m.out.Class >= TreatAsWithdraw {
+	if m.out.Class == Unreadable {
+		return
+	}
+	if m.out.Class == TreatAsWithdraw {
 		all := append(append(m.withdrawn, m.announced...), m.mpAnnounced...)
-		m.out.Updates = nil
 		if len(all) > 0 {
 			m.out.Updates = []Update{{Withdrawn: all}}
 		}

@@ -143,7 +143,7 @@ func (m *message) reach(whole, value []byte) error {
 	if len(value) < 5 {
 		return errLength
 	}
-	if !unicast(value) {
+	if !m.wanted(value) {
 		return nil
 	}
 	p := &bgp.PathAttributeMpReachNLRI{}
@@ -152,21 +152,21 @@ func (m *message) reach(whole, value []byte) error {
 	}
 	m.mpNextHop, _ = netip.AddrFromSlice(p.Nexthop)
 	m.mpNextHop = m.mpNextHop.Unmap()
-	return appendNLRI(&m.mpAnnounced, p.Value)
+	return m.append(&m.mpAnnounced, p.Value)
 }
 
 func (m *message) unreach(whole, value []byte) error {
 	if len(value) < 3 {
 		return errLength
 	}
-	if !unicast(value) {
+	if !m.wanted(value) {
 		return nil
 	}
 	p := &bgp.PathAttributeMpUnreachNLRI{}
 	if err := p.DecodeFromBytes(whole, m.options()); err != nil {
 		return err
 	}
-	return appendNLRI(&m.withdrawn, p.Value)
+	return m.append(&m.withdrawn, p.Value)
 }
 
 // nextHop reads a next hop alone: with IPv6, the global address comes first, a link-local one may follow.
@@ -178,10 +178,11 @@ func nextHop(b []byte) netip.Addr {
 	return a.Unmap()
 }
 
-// unicast looks at the AFI and SAFI at the head of an MP attribute.
-func unicast(value []byte) bool {
+// wanted looks at the AFI and SAFI at the head of an MP attribute.
+func (m *message) wanted(value []byte) bool {
 	afi, safi := binary.BigEndian.Uint16(value), value[2]
-	return (afi == bgp.AFI_IP || afi == bgp.AFI_IP6) && (safi == bgp.SAFI_UNICAST || safi == bgp.SAFI_MPLS_LABEL)
+	return (afi == bgp.AFI_IP || afi == bgp.AFI_IP6) &&
+		(safi == bgp.SAFI_UNICAST || safi == bgp.SAFI_MPLS_LABEL || safi == bgp.SAFI_MPLS_VPN && m.vrf != nil)
 }
 
 // options tells gobgp which families carry path identifiers.
@@ -203,8 +204,8 @@ func (m *message) options() *bgp.MarshallingOption {
 	return &bgp.MarshallingOption{AddPath: modes}
 }
 
-// appendNLRI takes prefixes over from gobgp, masked: host bits that are set are the sender's fault, not another route.
-func appendNLRI(dst *[]NLRI, list []bgp.AddrPrefixInterface) error {
+// append takes prefixes over from gobgp, masked: host bits that are set are the sender's fault, not another route.
+func (m *message) append(dst *[]NLRI, list []bgp.AddrPrefixInterface) error {
 	for _, n := range list {
 		var addr []byte
 		var bits int
@@ -217,6 +218,16 @@ func appendNLRI(dst *[]NLRI, list []bgp.AddrPrefixInterface) error {
 			addr, bits = t.Prefix, int(t.IPPrefixLen())
 		case *bgp.LabeledIPv6AddrPrefix:
 			addr, bits = t.Prefix, int(t.IPPrefixLen())
+		case *bgp.LabeledVPNIPAddrPrefix:
+			addr, bits = t.Prefix, int(t.IPPrefixLen())
+			if !m.named(t.RD) {
+				continue
+			}
+		case *bgp.LabeledVPNIPv6AddrPrefix:
+			addr, bits = t.Prefix, int(t.IPPrefixLen())
+			if !m.named(t.RD) {
+				continue
+			}
 		default:
 			return fmt.Errorf("a route of the kind %T among unicast routes", n)
 		}
@@ -227,6 +238,12 @@ func appendNLRI(dst *[]NLRI, list []bgp.AddrPrefixInterface) error {
 		*dst = append(*dst, NLRI{Prefix: p, PathID: n.PathIdentifier()})
 	}
 	return nil
+}
+
+// named tells whether the VRF of a route distinguisher is watched.
+func (m *message) named(rd bgp.RouteDistinguisherInterface) bool {
+	b, err := rd.Serialize()
+	return err == nil && len(b) == 8 && m.vrf(binary.BigEndian.Uint64(b))
 }
 
 func prefixOf(addr []byte, bits int) (netip.Prefix, error) {
