@@ -1,0 +1,388 @@
+package detector
+
+import (
+	"slices"
+	"time"
+
+	"anywatch/collector"
+	"anywatch/collector/route"
+	"anywatch/rpki"
+	"anywatch/rules"
+)
+
+// Options are what an engine is made of.
+type Options struct {
+	Rules *rules.Set
+	VRPs  *rpki.Table // nil: origins are not checked
+	// Emit takes every change of an incident, in order. It must not call the engine.
+	Emit func(Change)
+	// Age shows the age of VRPs in incidents; replay takes the files as they stand.
+	Age bool
+}
+
+// Engine applies events to the RIB, judges, and keeps the ledger. Not for concurrent use: one goroutine owns it.
+type Engine struct {
+	rules  *rules.Set
+	vrps   *rpki.Table
+	emit   func(Change)
+	age    bool
+	clock  time.Time
+	timers timers
+	rib    *rib
+	ledger *ledger
+}
+
+// New makes an engine whose clock stands at the zero time until the first event or Advance.
+func New(o Options) *Engine {
+	return &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger()}
+}
+
+// Clock is the time up to which the engine has judged.
+func (e *Engine) Clock() time.Time { return e.clock }
+
+// Due is when the engine next has something to do without an event; false when nothing is pending.
+func (e *Engine) Due() (time.Time, bool) { return e.timers.earliest() }
+
+// Advance moves the clock on to now, and does what came due until then, each thing at its own time. The clock never goes back.
+func (e *Engine) Advance(now time.Time) {
+	for {
+		t, ok := e.timers.next(now)
+		if !ok {
+			break
+		}
+		if t.at.After(e.clock) {
+			e.clock = t.at
+		}
+		t.run()
+		e.settle()
+	}
+	if now.After(e.clock) {
+		e.clock = now
+	}
+}
+
+// Apply applies an event at a time: of its arrival when live, its own in a replay. An event older than the clock is applied at the clock and
+// keeps its own time as evidence.
+func (e *Engine) Apply(ev collector.Event, at time.Time) {
+	e.Advance(at)
+	w, fresh := e.rib.view(ev.Vantage)
+	if fresh && ev.Kind != collector.PeerUp {
+		e.awaitSync(w)
+	}
+	switch ev.Kind {
+	case collector.Routes:
+		e.routes(w, ev)
+	case collector.PeerUp:
+		e.peerUp(w, ev.Family)
+	case collector.PeerDown:
+		e.down(w)
+		e.dropAll(w, ev.Time, "the session of "+w.v.Name()+" ended: "+ev.Reason, nil)
+	case collector.FeedLost:
+		e.down(w)
+		e.loseRoutes(w, ev)
+	case collector.EndOfRIB:
+		e.endOfRIB(w, ev.Family)
+	case collector.Synchronised:
+		e.synchronised(w)
+	case collector.Gap:
+		w.synced = false
+		e.awaitSync(w)
+	}
+	e.settle()
+	e.Advance(e.clock) // what is due at once, as with resolve_after: 0s
+}
+
+// peerUp begins a session. What the vantage showed before, if nobody said that it was lost, must be shown again to count.
+func (e *Engine) peerUp(w *view, families route.Family) {
+	e.markStale(w)
+	w.up, w.synced, w.dumping = true, false, true
+	w.families, w.complete = families, 0
+	e.awaitSync(w)
+}
+
+// awaitSync begins a new session of the vantage, and takes its table as complete when the time is over.
+func (e *Engine) awaitSync(w *view) {
+	w.generation++
+	generation := w.generation
+	e.timers.set(e.clock.Add(e.rules.InitialSync), func() {
+		if w.generation == generation && w.up {
+			e.synchronised(w)
+		}
+	})
+}
+
+// endOfRIB completes one family; when all families of the session are complete, so is the table.
+func (e *Engine) endOfRIB(w *view, f route.Family) {
+	w.complete |= f
+	e.sweep(w, f)
+	if w.families != 0 && w.complete&w.families == w.families {
+		e.synchronised(w)
+	}
+}
+
+// synchronised completes the table: what the new session did not bring again is gone.
+func (e *Engine) synchronised(w *view) {
+	w.synced, w.dumping = true, false
+	e.sweep(w, route.IPv4|route.IPv6)
+}
+
+// sweep removes stale routes of the families.
+func (e *Engine) sweep(w *view, f route.Family) {
+	e.dropAll(w, e.clock, w.v.Name()+" did not announce it again in its new session", func(r *Route) bool {
+		return r.Stale && route.FamilyOf(r.Prefix)&f != 0
+	})
+}
+
+func (e *Engine) down(w *view) {
+	w.up, w.synced, w.dumping = false, false, false
+	w.generation++
+}
+
+// dropAll removes the routes of a vantage that a condition picks; nil picks all.
+func (e *Engine) dropAll(w *view, at time.Time, cause string, pick func(*Route) bool) {
+	for _, r := range w.sorted() {
+		if pick == nil || pick(r) {
+			e.drop(w, r, at, cause)
+		}
+	}
+}
+
+// loseRoutes keeps the routes of a lost vantage as stale for a while.
+func (e *Engine) loseRoutes(w *view, ev collector.Event) {
+	e.markStale(w)
+	keep := e.rules.StaleAfterLoss
+	if ev.Keep > 0 {
+		keep = ev.Keep
+	}
+	generation := w.generation
+	e.timers.set(e.clock.Add(keep), func() {
+		if w.generation == generation {
+			e.dropAll(w, e.clock, w.v.Name()+" was lost ("+ev.Reason+") and did not come back within "+keep.String(), nil)
+		}
+	})
+}
+
+func (e *Engine) markStale(w *view) {
+	for _, r := range w.sorted() {
+		r.Stale = true
+		for _, k := range r.keys {
+			e.ledger.stale(k, w.v, e.clock)
+		}
+	}
+}
+
+// routes applies announcements and withdrawals.
+func (e *Engine) routes(w *view, ev collector.Event) {
+	w.up = true
+	for _, u := range ev.Updates {
+		for _, n := range u.Withdrawn {
+			if r := w.routes[n]; r != nil {
+				e.drop(w, r, ev.Time, w.v.Name()+" withdrew it")
+			}
+		}
+		for _, n := range u.Announced {
+			e.announce(w, n, u.Attrs, ev)
+		}
+	}
+}
+
+// announce puts a route into the RIB. The same route again is no change; another path in its place withdraws the old one.
+func (e *Engine) announce(w *view, n route.NLRI, a *route.Attrs, ev collector.Event) {
+	r := w.routes[n]
+	if r != nil && r.Attrs.Equal(a) {
+		e.revive(w, r)
+		return
+	}
+	if r == nil {
+		r = &Route{NLRI: n}
+		w.routes[n] = r
+	}
+	r.Attrs, r.Shown, r.Table, r.Stale = a, ev.Time, ev.Table || w.dumping, false
+	e.judge(w, r, ev.Time, w.v.Name()+" shows another route in its place")
+}
+
+// revive ends the staleness of a route that was announced again unchanged.
+func (e *Engine) revive(w *view, r *Route) {
+	if !r.Stale {
+		return
+	}
+	r.Stale = false
+	for _, k := range r.keys {
+		if rec := e.ledger.records[k]; rec != nil {
+			e.ledger.touch(rec)
+		}
+	}
+}
+
+// judge asks the detectors about a route, and brings the ledger up to date with what it was evidence for and is now. A route that neither touches
+// the watch nor comes from us is not kept.
+func (e *Engine) judge(w *view, r *Route, at time.Time, cause string) {
+	c := NewCase(e.rules, e.vrps, w.v, r.Prefix, r.Attrs)
+	findings := c.Judge()
+	keys := make([]Key, 0, len(findings))
+	for _, f := range findings {
+		e.ledger.hold(f, w.v, r, e.clock, e.rules.Confirm)
+		keys = append(keys, f.Key)
+	}
+	for _, k := range r.keys {
+		if !slices.Contains(keys, k) {
+			e.ledger.release(k, w.v, r, e.clock, at, cause)
+		}
+	}
+	r.keys = keys
+	if _, ours := c.ours(); !ours && c.Watched == nil && len(c.Inside) == 0 {
+		delete(w.routes, r.NLRI)
+	}
+}
+
+// drop removes a route.
+func (e *Engine) drop(w *view, r *Route, at time.Time, cause string) {
+	delete(w.routes, r.NLRI)
+	for _, k := range r.keys {
+		e.ledger.release(k, w.v, r, e.clock, at, cause)
+	}
+	r.keys = nil
+}
+
+// SetVRPs puts other VRPs in force; every watched route is judged again.
+func (e *Engine) SetVRPs(t *rpki.Table, now time.Time) {
+	e.Advance(now)
+	e.vrps = t
+	e.rejudge("the VRPs changed")
+	e.settle()
+}
+
+// SetRules puts other rules in force; every watched route is judged again, and an incident that the new rules make void resolves at once.
+func (e *Engine) SetRules(set *rules.Set, now time.Time) {
+	e.Advance(now)
+	e.rules = set
+	const cause = "the configuration changed, and by the new one nothing is wrong"
+	e.rejudge(cause)
+	for _, rec := range e.ledger.sorted() {
+		e.ledger.touch(rec) // thresholds may have changed too
+		if rec.state == open && rec.cause == cause && !rec.unknown() {
+			rec.clear = now.Add(-set.ResolveAfter)
+		}
+	}
+	e.settle()
+	e.Advance(e.clock)
+}
+
+func (e *Engine) rejudge(cause string) {
+	for _, w := range e.rib.order {
+		for _, r := range w.sorted() {
+			e.judge(w, r, e.clock, cause)
+		}
+	}
+}
+
+// settle draws the consequences for all records that were touched.
+func (e *Engine) settle() {
+	touched := e.ledger.touched
+	e.ledger.touched = nil
+	for _, r := range touched {
+		r.dirty = false
+		if r.state == open {
+			e.settleOpen(r)
+		} else {
+			e.settleClosed(r)
+		}
+	}
+}
+
+// settleClosed opens a record that has enough evidence, and forgets one that has none.
+func (e *Engine) settleClosed(r *record) {
+	ok, since, table := r.enough(e.rules.Confirm, e.clock)
+	if ok && r.seeing() > 0 {
+		r.open(e.clock, since, table)
+		r.refresh(e.clock)
+		e.say(Opened, r)
+		return
+	}
+	if r.state == resolved || len(r.holders) == 0 {
+		return
+	}
+	e.forgetLater(r, e.rules.Confirm.Within)
+}
+
+// forgetLater drops the evidence that got too old, and the record when none is left.
+func (e *Engine) forgetLater(r *record, after time.Duration) {
+	if r.unknown() {
+		return // somebody still holds it: it waits for more evidence
+	}
+	e.timers.set(e.clock.Add(after+1), func() {
+		if r.state != pending || r.unknown() {
+			return
+		}
+		r.holders = slices.DeleteFunc(r.holders, func(h *holder) bool { return !h.counts(e.rules.Confirm, e.clock) })
+		if len(r.holders) == 0 {
+			e.ledger.remove(r)
+		}
+	})
+}
+
+// settleOpen tells what changed of an open incident, and plans its end when nobody shows it any more.
+func (e *Engine) settleOpen(r *record) {
+	r.refresh(e.clock)
+	if r.statement() != r.said {
+		e.say(Updated, r)
+	}
+	if !r.clear.IsZero() && !r.clear.Equal(r.planned) {
+		e.resolveLater(r)
+	}
+}
+
+// resolveLater resolves the incident when it has been clear for long enough, unless it is shown again before.
+func (e *Engine) resolveLater(r *record) {
+	clear := r.clear
+	r.planned = clear
+	e.timers.set(clear.Add(e.rules.ResolveAfter), func() {
+		if r.state != open || !r.clear.Equal(clear) {
+			return
+		}
+		r.state, r.resolved = resolved, e.clock
+		e.say(Resolved, r)
+		r.holders = nil
+		e.retireLater(r)
+	})
+}
+
+// retireLater forgets a resolved incident when it is too late to reopen it.
+func (e *Engine) retireLater(r *record) {
+	at := r.resolved
+	e.timers.set(at.Add(e.rules.ReopenWithin+1), func() {
+		if r.state == resolved && r.resolved.Equal(at) {
+			e.ledger.remove(r)
+		}
+	})
+}
+
+func (e *Engine) say(event EventName, r *record) {
+	r.updated, r.said = e.clock, r.statement()
+	e.emit(Change{Event: event, Time: e.clock.UTC(), Incident: e.incident(r)})
+}
+
+// Open gives the incidents that are open, in the order of their keys.
+func (e *Engine) Open() []Incident {
+	var out []Incident
+	for _, r := range e.ledger.sorted() {
+		if r.state == open {
+			out = append(out, e.incident(r))
+		}
+	}
+	return out
+}
+
+// Vantages gives how many vantages are known, and how many of them are synchronised.
+func (e *Engine) Vantages() (known, synchronised int) {
+	for _, w := range e.rib.order {
+		known++
+		if w.up && w.synced {
+			synchronised++
+		}
+	}
+	return known, synchronised
+}
+
+// Routes gives how many watched routes the RIB holds.
+func (e *Engine) Routes() int { return e.rib.routes() }

@@ -1,0 +1,131 @@
+package detector
+
+import (
+	"encoding/json"
+	"net/netip"
+	"time"
+
+	"anywatch/collector/route"
+)
+
+// Severity orders incidents by how much they hurt.
+type Severity uint8
+
+// The severities.
+const (
+	Info Severity = iota
+	Warning
+	Critical
+)
+
+var severityNames = [...]string{"info", "warning", "critical"}
+
+// String gives info, warning or critical.
+func (s Severity) String() string { return severityNames[s] }
+
+// MarshalText writes the name.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the name; an unknown one counts as info.
+func (s *Severity) UnmarshalText(b []byte) error {
+	*s = Info
+	for i, name := range severityNames {
+		if name == string(b) {
+			*s = Severity(i)
+		}
+	}
+	return nil
+}
+
+// Kind names what an incident is about; the names are part of the contract with users.
+type Kind string
+
+// The kinds that routes alone can show.
+const (
+	OriginHijack    Kind = "origin-hijack"
+	SubprefixHijack Kind = "subprefix-hijack"
+	Superprefix     Kind = "superprefix"
+	Squatting       Kind = "squatting"
+	MoreSpecific    Kind = "more-specific"
+	NewPrefix       Kind = "new-prefix"
+	RPKIInvalid     Kind = "rpki-invalid"
+)
+
+// EventName is what happened to an incident.
+type EventName string
+
+// The events in an incident's life.
+const (
+	Opened   EventName = "opened"
+	Updated  EventName = "updated"
+	Resolved EventName = "resolved"
+)
+
+// Change is one event of an incident with the incident as it then stood: one line of output, one notification.
+type Change struct {
+	Event    EventName `json:"event"`
+	Time     time.Time `json:"time"`
+	Incident Incident  `json:"incident"`
+}
+
+// Incident is what anywatch says about one thing that looks wrong. The JSON is the contract with users and programs; absent facts are null.
+type Incident struct {
+	ID       string        `json:"id"`
+	Kind     Kind          `json:"kind"`
+	Severity Severity      `json:"severity"`
+	State    string        `json:"state"` // open or resolved
+	Prefix   *netip.Prefix `json:"prefix"`
+	Watched  *netip.Prefix `json:"watched"`
+	Site     *string       `json:"site"`
+	Origin   *route.ASN    `json:"origin"`
+	Offender *route.ASN    `json:"offender"`
+	Path     *route.Path   `json:"path"`
+	RPKI     RPKI          `json:"rpki"`
+	Vantages Vantages      `json:"vantages"`
+	Evidence []Evidence    `json:"evidence"`
+	Summary  string        `json:"summary"`
+	Why      []string      `json:"why"`
+	Actions  []string      `json:"actions"`
+
+	// PreExisting says that what opened the incident stood in the tables that the vantages sent at first: it is older than our watching.
+	PreExisting bool `json:"pre_existing"`
+	// Resolution says in words why the incident resolved.
+	Resolution *string `json:"resolution"`
+
+	Started      time.Time  `json:"started"`
+	Opened       time.Time  `json:"opened"`
+	Updated      time.Time  `json:"updated"`
+	Resolved     *time.Time `json:"resolved"`
+	Reopened     int        `json:"reopened"`
+	Acknowledged *string    `json:"acknowledged"`
+	Silenced     *string    `json:"silenced"`
+}
+
+// RPKI is the verdict of origin validation as an incident shows it.
+type RPKI struct {
+	State  string   `json:"state"`
+	Reason *string  `json:"reason"`
+	VRPs   []string `json:"vrps"`
+	Age    *string  `json:"age"`
+}
+
+// Vantages counts who sees it: Seeing now, Peak the most at one time, Of the synchronised vantages that could.
+type Vantages struct {
+	Seeing int `json:"seeing"`
+	Peak   int `json:"peak"`
+	Of     int `json:"of"`
+}
+
+// Evidence is one route as one vantage showed it.
+type Evidence struct {
+	Vantage     string       `json:"vantage"`
+	Time        time.Time    `json:"time"`
+	Prefix      netip.Prefix `json:"prefix"`
+	Path        route.Path   `json:"path"`
+	NextHop     *netip.Addr  `json:"next_hop"`
+	Communities []string     `json:"communities"`
+	Withdrawn   bool         `json:"withdrawn"`
+}
+
+// JSON writes the change as one line, without a newline.
+func (c Change) JSON() ([]byte, error) { return json.Marshal(c) }

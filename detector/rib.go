@@ -1,0 +1,77 @@
+package detector
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"anywatch/collector"
+	"anywatch/collector/route"
+)
+
+// Route is a watched route as one vantage shows it.
+type Route struct {
+	route.NLRI
+	Attrs *route.Attrs
+	// Shown is when the vantage announced it as it is now, by the sender's time.
+	Shown time.Time
+	// Table says that it stood in the table that the vantage sent at first.
+	Table bool
+	// Stale says that the session that brought it was lost: whether it still stands is unknown.
+	Stale bool
+
+	keys []Key // the incidents that it is evidence for
+}
+
+// view is what the engine knows of a vantage: the state of its session, and its watched routes (its part of the RIB).
+type view struct {
+	v          *collector.Vantage
+	up         bool
+	synced     bool
+	dumping    bool         // between PeerUp and the end of the initial table
+	families   route.Family // what the session carries; zero when unknown
+	complete   route.Family // families whose End-of-RIB came
+	generation int          // counts sessions, so that a timer knows whether its session is still the same
+	routes     map[route.NLRI]*Route
+}
+
+// sorted gives the routes in a fixed order: nothing that comes out may depend on the order of a map.
+func (w *view) sorted() []*Route {
+	return slices.SortedFunc(maps.Values(w.routes), func(a, b *Route) int {
+		return cmp.Or(a.Prefix.Compare(b.Prefix), cmp.Compare(a.PathID, b.PathID))
+	})
+}
+
+// could tells whether the vantage would show a route of this family if there was one: it is up, and its table is complete.
+func (w *view) could(f route.Family) bool {
+	return w.up && w.synced && (w.families == 0 || w.families&f != 0)
+}
+
+// rib holds all views, by number and in the order in which they were first heard.
+type rib struct {
+	byID  map[collector.VantageID]*view
+	order []*view
+}
+
+func newRIB() *rib { return &rib{byID: make(map[collector.VantageID]*view)} }
+
+// view gives the state of a vantage; fresh tells that it was never heard before.
+func (r *rib) view(v *collector.Vantage) (w *view, fresh bool) {
+	if w = r.byID[v.ID]; w != nil {
+		w.v = v
+		return w, false
+	}
+	w = &view{v: v, up: true, routes: make(map[route.NLRI]*Route)}
+	r.byID[v.ID] = w
+	r.order = append(r.order, w)
+	return w, true
+}
+
+// routes counts all watched routes.
+func (r *rib) routes() (n int) {
+	for _, w := range r.order {
+		n += len(w.routes)
+	}
+	return n
+}

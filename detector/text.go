@@ -1,0 +1,183 @@
+package detector
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"anywatch/collector/route"
+	"anywatch/rpki"
+	"anywatch/rules"
+)
+
+// evidenceShown is how many pieces of evidence an incident lists; all of them count.
+const evidenceShown = 32
+
+// incident writes a record out as users see it.
+func (e *Engine) incident(r *record) Incident {
+	f := &r.finding
+	d := byKind[f.Kind]
+	i := Incident{
+		ID: r.id, Kind: f.Kind, Severity: r.severity(), State: "open",
+		Prefix: &f.Prefix, Origin: &f.Origin, Path: &r.path,
+		RPKI:     e.rpki(f.RPKI),
+		Vantages: Vantages{Seeing: r.seeing(), Peak: r.peak, Of: e.couldSee(r)},
+		Evidence: r.evidence(),
+		Why:      e.why(r), Actions: d.Actions(f, r.path),
+		PreExisting: r.table,
+		Started:     r.started.UTC(), Opened: r.opened.UTC(), Updated: r.updated.UTC(),
+		Reopened: r.reopened,
+	}
+	if len(f.Watched) > 0 {
+		i.Watched = &f.Watched[0].Prefix
+	}
+	if f.Offender != 0 {
+		i.Offender = &f.Offender
+	}
+	i.Summary = fmt.Sprintf("%s %s Seen by %d of %d vantages.", d.Says(f), rpkiSentence(f.RPKI), i.Vantages.Seeing, i.Vantages.Of)
+	if r.state == resolved {
+		e.close(&i, r, d.Says(f))
+	}
+	return i
+}
+
+// close adds what only a resolved incident has.
+func (e *Engine) close(i *Incident, r *record, headline string) {
+	at, cause := r.resolved.UTC(), "Nobody shows it any more; last: "+r.cause
+	i.State, i.Resolved, i.Resolution, i.Actions = "resolved", &at, &cause, []string{}
+	i.Summary = fmt.Sprintf("Over after %s: %s It was seen by %d at most.", HumanDuration(r.resolved.Sub(r.started)), headline, r.peak)
+	i.Why = append(i.Why, cause)
+}
+
+// HumanDuration writes a duration as people say it, rounded: 41s, 2m13s, 3h5m, 2d4h.
+func HumanDuration(d time.Duration) string {
+	switch d = d.Round(time.Second); {
+	case d >= 24*time.Hour:
+		return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+	}
+	return d.String()
+}
+
+// couldSee counts the vantages that would show it if it reached them: synchronised ones of the family, and those that show it anyway.
+func (e *Engine) couldSee(r *record) (n int) {
+	family := route.FamilyOf(r.finding.Prefix)
+	for _, w := range e.rib.order {
+		if w.could(family) {
+			n++
+		}
+	}
+	for _, h := range r.holders {
+		if w := e.rib.byID[h.v.ID]; h.live() && !w.could(family) {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *record) evidence() []Evidence {
+	out := make([]Evidence, 0, min(len(r.holders), evidenceShown))
+	for _, h := range r.holders {
+		if len(out) == evidenceShown {
+			break
+		}
+		out = append(out, h.evidence)
+	}
+	return out
+}
+
+// rpki writes a verdict as incidents show it.
+func (e *Engine) rpki(v rpki.Verdict) RPKI {
+	out := RPKI{State: v.State.String(), VRPs: make([]string, len(v.VRPs))}
+	for i, x := range v.VRPs {
+		out.VRPs[i] = x.String()
+	}
+	if v.Reason != "" {
+		reason := v.Reason
+		out.Reason = &reason
+	}
+	if generated := e.vrps.Generated(); e.age && !generated.IsZero() {
+		age := HumanDuration(max(e.clock.Sub(generated), 0))
+		out.Age = &age
+	}
+	return out
+}
+
+func rpkiSentence(v rpki.Verdict) string {
+	switch v.State {
+	case rpki.Valid:
+		return "RPKI valid: a ROA authorises it, the configuration does not know it."
+	case rpki.Invalid:
+		return "RPKI invalid (" + v.Reason + ")."
+	case rpki.NotFound:
+		return "RPKI not-found: no ROA covers it."
+	}
+	return "RPKI not checked."
+}
+
+// why lists the facts that led to the incident.
+func (e *Engine) why(r *record) []string {
+	f := &r.finding
+	var why []string
+	for _, w := range f.Watched {
+		why = append(why, declaration(f.Kind, w))
+	}
+	if len(f.Watched) == 0 {
+		why = append(why, fmt.Sprintf("no watched prefix equals or covers %s", f.Prefix), fmt.Sprintf("%s is one of our ASes", f.Origin))
+	}
+	why = append(why, pathFact(r.path, f.Origin))
+	for _, v := range f.RPKI.VRPs {
+		why = append(why, fmt.Sprintf("VRP %s covers it", v))
+	}
+	if f.RPKI.State == rpki.NotFound {
+		why = append(why, "no VRP covers it")
+	}
+	if r.table {
+		why = append(why, "it stood in the first tables of those who show it: it is older than our watching")
+	}
+	return why
+}
+
+// declaration says what the configuration declares that this kind contradicts.
+func declaration(k Kind, w *rules.Prefix) string {
+	subject := fmt.Sprintf("%s is watched", w.Prefix)
+	if w.Name != "" {
+		subject += " as " + w.Name
+	}
+	switch {
+	case w.Announced == rules.Never && k == Squatting:
+		return subject + " and never announced"
+	case k == MoreSpecific:
+		return subject + "; allowed more-specifics: " + moreSpecifics(w.MoreSpecifics)
+	}
+	return subject + "; allowed origins: " + strings.ReplaceAll(w.OriginList(), " or ", ", ")
+}
+
+func moreSpecifics(m rules.MoreSpecifics) string {
+	switch {
+	case m.UpTo > 0:
+		return fmt.Sprintf("up to /%d", m.UpTo)
+	case len(m.List) > 0:
+		names := make([]string, len(m.List))
+		for i, p := range m.List {
+			names[i] = p.String()
+		}
+		return strings.Join(names, ", ")
+	}
+	return "none"
+}
+
+// pathFact says how the path shows the origin.
+func pathFact(p route.Path, origin route.ASN) string {
+	switch {
+	case len(p) == 0:
+		return fmt.Sprintf("the path is empty: %s itself announces it", origin)
+	case p[len(p)-1].Kind == route.Set:
+		return fmt.Sprintf("the path ends in the set %s", p[len(p)-1:])
+	case !slices.Contains(p[len(p)-1].ASNs, origin):
+		return fmt.Sprintf("the path %s stays inside a confederation: %s announces it", p, origin)
+	}
+	return fmt.Sprintf("the path ends in %s", origin)
+}

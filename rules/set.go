@@ -1,0 +1,105 @@
+package rules
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/gaissmai/bart"
+
+	"anywatch/collector/route"
+)
+
+// Confirm is the evidence that an incident needs before it opens: so many internal, or so many external vantages that show it now or have
+// shown it within the time.
+type Confirm struct {
+	Vantages, External int
+	Within             time.Duration
+}
+
+// Thresholds are the settings of detection, the section `detect` of the configuration.
+type Thresholds struct {
+	Confirm        Confirm
+	ResolveAfter   time.Duration // clear for this long before an incident resolves
+	ReopenWithin   time.Duration // the same thing again within this long reopens the incident
+	InitialSync    time.Duration // a session without End-of-RIB counts as synchronised after this long
+	StaleAfterLoss time.Duration // routes of a lost session are kept as stale this long
+	// ShortestCovering4 and 6 bound `superprefix`: a covering announcement shorter than this is nobody's hijack.
+	ShortestCovering4, ShortestCovering6 int
+}
+
+// Defaults are the thresholds of a configuration that names none.
+func Defaults() Thresholds {
+	return Thresholds{
+		Confirm:        Confirm{Vantages: 1, External: 2, Within: time.Minute},
+		ResolveAfter:   time.Minute,
+		ReopenWithin:   30 * time.Minute,
+		InitialSync:    2 * time.Minute,
+		StaleAfterLoss: 5 * time.Minute, ShortestCovering4: 8, ShortestCovering6: 19,
+	}
+}
+
+// Set is the compiled watch, immutable.
+type Set struct {
+	Thresholds
+	asns     []route.ASN
+	prefixes []*Prefix // in address order
+	trie     bart.Table[*Prefix]
+}
+
+// New compiles a set. The prefixes must be masked and different from each other.
+func New(asns []route.ASN, prefixes []Prefix, t Thresholds) *Set {
+	s := &Set{Thresholds: t, asns: slices.Clone(asns)}
+	for i := range prefixes {
+		p := &prefixes[i]
+		s.prefixes = append(s.prefixes, p)
+		s.trie.Insert(p.Prefix, p)
+	}
+	slices.SortFunc(s.prefixes, func(a, b *Prefix) int { return a.Prefix.Compare(b.Prefix) })
+	return s
+}
+
+// ASNs gives our AS numbers.
+func (s *Set) ASNs() []route.ASN { return s.asns }
+
+// Ours tells whether the AS is one of ours.
+func (s *Set) Ours(asn route.ASN) bool { return slices.Contains(s.asns, asn) }
+
+// Prefixes gives all watched prefixes in address order. Not to be changed.
+func (s *Set) Prefixes() []*Prefix { return s.prefixes }
+
+// Nets gives the watched prefixes alone.
+func (s *Set) Nets() []netip.Prefix {
+	nets := make([]netip.Prefix, len(s.prefixes))
+	for i, p := range s.prefixes {
+		nets[i] = p.Prefix
+	}
+	return nets
+}
+
+// Judge gives the watch that judges an announcement: the most specific watched prefix that equals or covers it, alone. Nil when there is none.
+func (s *Set) Judge(p netip.Prefix) *Prefix {
+	_, w, ok := s.trie.LookupPrefixLPM(p)
+	if !ok {
+		return nil
+	}
+	return w
+}
+
+// Inside gives the watched prefixes that an announcement covers, in address order; none when it is too short to be of interest.
+func (s *Set) Inside(p netip.Prefix) []*Prefix {
+	if p.Bits() < s.ShortestCovering4 && p.Addr().Is4() || p.Bits() < s.ShortestCovering6 && p.Addr().Is6() {
+		return nil
+	}
+	var inside []*Prefix
+	for _, w := range s.trie.Subnets(p) {
+		inside = append(inside, w)
+	}
+	slices.SortFunc(inside, func(a, b *Prefix) int { return a.Prefix.Compare(b.Prefix) })
+	return inside
+}
+
+// Watches tells whether an announcement touches the watch at all.
+func (s *Set) Watches(p netip.Prefix) bool {
+	return s.Judge(p) != nil || len(s.Inside(p)) > 0
+}
