@@ -1,0 +1,53 @@
+package app
+
+import (
+	"anywatch/cmd/internal/config"
+	"anywatch/collector/screen"
+	"anywatch/rules"
+)
+
+// Rules compiles what the configuration expects.
+func Rules(c *config.Config) *rules.Set {
+	prefixes := make([]rules.Prefix, len(c.Prefixes))
+	for i, p := range c.Prefixes {
+		prefixes[i] = rules.Prefix{
+			Prefix: p.Prefix, Name: p.Name,
+			AnyOrigin: p.Origins.Any, Origins: p.Origins.ASNs,
+			Upstreams: p.Upstreams, OriginUpstreams: p.OriginUpstreams,
+			MoreSpecifics: rules.MoreSpecifics(p.MoreSpecifics),
+			Announced:     announced(p.Announced),
+			LocalScope:    p.Scope == config.Local,
+			Sites:         p.Sites, MinSites: p.MinSites, Twin: p.Twin,
+		}
+	}
+	return rules.New(c.ASNs, prefixes, thresholds(c.Detect))
+}
+
+func announced(a config.Announced) rules.Announced {
+	switch a {
+	case config.Optional:
+		return rules.Optional
+	case config.Never:
+		return rules.Never
+	}
+	return rules.Always
+}
+
+func thresholds(d config.Detect) rules.Thresholds {
+	return rules.Thresholds{
+		Confirm:           rules.Confirm{Vantages: d.Confirm.Vantages, External: d.Confirm.ExternalVantages, Within: d.Confirm.Within},
+		ResolveAfter:      d.ResolveAfter,
+		ReopenWithin:      d.ReopenWithin,
+		InitialSync:       d.InitialSync,
+		StaleAfterLoss:    d.StaleAfterLoss,
+		ShortestCovering4: d.Superprefix.ShortestIPv4,
+		ShortestCovering6: d.Superprefix.ShortestIPv6,
+	}
+}
+
+// Watch compiles what the screen looks for.
+func Watch(set *rules.Set) *screen.Watch {
+	return screen.NewWatch(set.Nets(), set.ASNs(), screen.Shortest{
+		IPv4: uint8(set.ShortestCovering4), IPv6: uint8(set.ShortestCovering6),
+	})
+}
