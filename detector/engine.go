@@ -76,7 +76,7 @@ func (e *Engine) Apply(ev collector.Event, at time.Time) {
 		e.peerUp(w, ev.Family)
 	case collector.PeerDown:
 		e.down(w)
-		e.dropAll(w, ev.Time, "the session of "+w.v.Name()+" ended: "+ev.Reason, nil)
+		e.dropAll(w, ev.Time, "the session of "+w.v.Name()+" ended"+because(ev.Reason), nil)
 	case collector.FeedLost:
 		e.down(w)
 		e.loseRoutes(w, ev)
@@ -139,12 +139,20 @@ func (e *Engine) down(w *view) {
 }
 
 // dropAll removes the routes of a vantage that a condition picks; nil picks all.
-func (e *Engine) dropAll(w *view, at time.Time, cause string, pick func(*Route) bool) {
+func (e *Engine) dropAll(w *view, at time.Time, says string, pick func(*Route) bool) {
 	for _, r := range w.sorted() {
 		if pick == nil || pick(r) {
-			e.drop(w, r, at, cause)
+			e.drop(w, r, at, says)
 		}
 	}
+}
+
+// because puts a reason behind a statement, where there is one.
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
 }
 
 // loseRoutes keeps the routes of a lost vantage as stale for a while.
@@ -157,7 +165,7 @@ func (e *Engine) loseRoutes(w *view, ev collector.Event) {
 	generation := w.generation
 	e.timers.set(e.clock.Add(keep), func() {
 		if w.generation == generation {
-			e.dropAll(w, e.clock, w.v.Name()+" was lost ("+ev.Reason+") and did not come back within "+keep.String(), nil)
+			e.dropAll(w, e.clock, w.v.Name()+" was lost and did not come back within "+HumanDuration(keep)+because(ev.Reason), nil)
 		}
 	})
 }
@@ -198,7 +206,7 @@ func (e *Engine) announce(w *view, n route.NLRI, a *route.Attrs, ev collector.Ev
 		w.routes[n] = r
 	}
 	r.Attrs, r.Shown, r.Table, r.Stale = a, ev.Time, ev.Table || w.dumping, false
-	e.judge(w, r, ev.Time, w.v.Name()+" shows another route in its place")
+	e.judge(w, r, ev.Time, cause{says: w.v.Name() + " showed another route in its place"})
 }
 
 // revive ends the staleness of a route that was announced again unchanged.
@@ -216,7 +224,7 @@ func (e *Engine) revive(w *view, r *Route) {
 
 // judge asks the detectors about a route, and brings the ledger up to date with what it was evidence for and is now. A route that neither touches
 // the watch nor comes from us is not kept.
-func (e *Engine) judge(w *view, r *Route, at time.Time, cause string) {
+func (e *Engine) judge(w *view, r *Route, at time.Time, why cause) {
 	c := NewCase(e.rules, e.vrps, w.v, r.Prefix, r.Attrs)
 	findings := c.Judge()
 	keys := make([]Key, 0, len(findings))
@@ -226,7 +234,7 @@ func (e *Engine) judge(w *view, r *Route, at time.Time, cause string) {
 	}
 	for _, k := range r.keys {
 		if !slices.Contains(keys, k) {
-			e.ledger.release(k, w.v, r, e.clock, at, cause)
+			e.ledger.release(k, w.v, r, e.clock, at, why)
 		}
 	}
 	r.keys = keys
@@ -236,10 +244,10 @@ func (e *Engine) judge(w *view, r *Route, at time.Time, cause string) {
 }
 
 // drop removes a route.
-func (e *Engine) drop(w *view, r *Route, at time.Time, cause string) {
+func (e *Engine) drop(w *view, r *Route, at time.Time, says string) {
 	delete(w.routes, r.NLRI)
 	for _, k := range r.keys {
-		e.ledger.release(k, w.v, r, e.clock, at, cause)
+		e.ledger.release(k, w.v, r, e.clock, at, cause{says: says})
 	}
 	r.keys = nil
 }
@@ -248,7 +256,7 @@ func (e *Engine) drop(w *view, r *Route, at time.Time, cause string) {
 func (e *Engine) SetVRPs(t *rpki.Table, now time.Time) {
 	e.Advance(now)
 	e.vrps = t
-	e.rejudge("the VRPs changed")
+	e.rejudge(cause{"the VRPs changed, and by the new ones nothing is wrong", true})
 	e.settle()
 }
 
@@ -256,11 +264,11 @@ func (e *Engine) SetVRPs(t *rpki.Table, now time.Time) {
 func (e *Engine) SetRules(set *rules.Set, now time.Time) {
 	e.Advance(now)
 	e.rules = set
-	const cause = "the configuration changed, and by the new one nothing is wrong"
-	e.rejudge(cause)
+	reloaded := cause{"the configuration changed, and by the new one nothing is wrong", true}
+	e.rejudge(reloaded)
 	for _, rec := range e.ledger.sorted() {
 		e.ledger.touch(rec) // thresholds may have changed too
-		if rec.state == open && rec.cause == cause && !rec.unknown() {
+		if rec.state == open && rec.cause == reloaded && !rec.unknown() {
 			rec.clear = now.Add(-set.ResolveAfter)
 		}
 	}
@@ -268,10 +276,10 @@ func (e *Engine) SetRules(set *rules.Set, now time.Time) {
 	e.Advance(e.clock)
 }
 
-func (e *Engine) rejudge(cause string) {
+func (e *Engine) rejudge(why cause) {
 	for _, w := range e.rib.order {
 		for _, r := range w.sorted() {
-			e.judge(w, r, e.clock, cause)
+			e.judge(w, r, e.clock, why)
 		}
 	}
 }

@@ -49,10 +49,25 @@ type record struct {
 	clear                              time.Time // since when nobody shows it; zero while somebody does
 	planned                            time.Time // the clear for which the end is planned
 	table                              bool      // the evidence that opened it stood in initial tables
-	cause                              string    // why the last evidence went
+	cause                              cause     // why the last evidence went
 	path                               route.Path
 	said                               statement
 	dirty                              bool
+}
+
+// cause is why a route is evidence no more.
+type cause struct {
+	says string
+	// void says that not the route changed but what it is judged by.
+	void bool
+}
+
+// resolution says why an incident is over.
+func (c cause) resolution() string {
+	if c.void {
+		return c.says
+	}
+	return "no vantage shows it any more; at the last, " + c.says
 }
 
 // statement is what was last said of an incident; when it differs, an update is due.
@@ -111,7 +126,7 @@ func (r *record) holder(v *collector.Vantage) *holder {
 }
 
 // release notes that a vantage's route is evidence no more.
-func (l *ledger) release(k Key, v *collector.Vantage, r *Route, now, at time.Time, cause string) {
+func (l *ledger) release(k Key, v *collector.Vantage, r *Route, now, at time.Time, why cause) {
 	rec := l.records[k]
 	if rec == nil {
 		return
@@ -125,7 +140,7 @@ func (l *ledger) release(k Key, v *collector.Vantage, r *Route, now, at time.Tim
 			h.evidence = evidenceOf(h.v, h.routes[n-1])
 			continue
 		}
-		h.last, rec.cause = now, cause
+		h.last, rec.cause = now, why
 		h.evidence.Withdrawn, h.evidence.Time = true, at.UTC()
 	}
 	l.touch(rec)
@@ -244,7 +259,7 @@ func (r *record) severity() Severity {
 		}
 	}
 	if !any {
-		return max(r.said.severity, r.finding.Severity)
+		return r.said.severity
 	}
 	return worst
 }

@@ -44,10 +44,10 @@ func (e *Engine) incident(r *record) Incident {
 
 // close adds what only a resolved incident has.
 func (e *Engine) close(i *Incident, r *record, headline string) {
-	at, cause := r.resolved.UTC(), "Nobody shows it any more; last: "+r.cause
-	i.State, i.Resolved, i.Resolution, i.Actions = "resolved", &at, &cause, []string{}
+	at, resolution := r.resolved.UTC(), r.cause.resolution()
+	i.State, i.Resolved, i.Resolution, i.Actions = "resolved", &at, &resolution, []string{}
 	i.Summary = fmt.Sprintf("Over after %s: %s It was seen by %d at most.", HumanDuration(r.resolved.Sub(r.started)), headline, r.peak)
-	i.Why = append(i.Why, cause)
+	i.Why = append(i.Why, "over: "+resolution)
 }
 
 // HumanDuration writes a duration as people say it, rounded: 41s, 2m13s, 3h5m, 2d4h.
