@@ -1,0 +1,68 @@
+package mrt_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"testing"
+
+	"anywatch/collector"
+	"anywatch/collector/mrt"
+	"anywatch/collector/route"
+	"anywatch/collector/screen"
+)
+
+// ourAS is what the tests watch, with 192.0.2.0/24 and 2001:db8::/32.
+const ourAS route.ASN = 64500
+
+// rig is a stream with everything around it, and what came out of it.
+type rig struct {
+	tb        testing.TB
+	in        *collector.Intake
+	stream    *mrt.Stream
+	events    []collector.Event
+	malformed []error
+	skipped   int // octets that were no record
+}
+
+func newRig(tb testing.TB) *rig {
+	watch := screen.NewWatch([]netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
+		[]route.ASN{ourAS}, screen.Shortest{IPv4: 8, IPv6: 19})
+	r := &rig{tb: tb}
+	sink := collector.SinkFunc(func(_ context.Context, ev collector.Event) error {
+		r.events = append(r.events, ev)
+		return nil
+	})
+	r.in = &collector.Intake{Screen: screen.New(screen.NewLive(watch)), Out: sink}
+	r.stream = mrt.NewStream(r.in, collector.NewRegistry(), []route.ASN{ourAS})
+	return r
+}
+
+// read takes a whole input apart.
+func (r *rig) read(b []byte) {
+	r.tb.Helper()
+	for len(b) > 0 {
+		skip, size := mrt.Split(b, true)
+		r.skipped += skip
+		if size > 0 {
+			r.record(b[skip : skip+size])
+		}
+		b = b[skip+size:]
+	}
+	if err := r.stream.Finish(context.Background()); err != nil {
+		r.tb.Fatal(err)
+	}
+}
+
+func (r *rig) record(b []byte) {
+	err := r.stream.Record(context.Background(), b)
+	if err == nil {
+		return
+	}
+	var own *mrt.Malformed
+	var routes *collector.Malformed
+	if !errors.As(err, &own) && !errors.As(err, &routes) {
+		r.tb.Fatalf("the stream ended: %v", err)
+	}
+	r.malformed = append(r.malformed, err)
+}
