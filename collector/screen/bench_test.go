@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -43,8 +44,18 @@ var table = sync.OnceValue(func() fullTable {
 	}
 	pack(v4, false)
 	pack(v6, true)
+	t.messages = adjacent(t.messages)
 	return t
 })
+
+// adjacent lays messages one behind the other, as they lie in a reader's buffer.
+func adjacent(list [][]byte) [][]byte {
+	buffer := bytes.Join(list, nil)
+	for i, m := range list {
+		list[i], buffer = buffer[:len(m):len(m)], buffer[len(m):]
+	}
+	return list
+}
 
 // whole puts the 19 octets of header and the usual attributes around a message.
 func whole(m message) []byte {

@@ -6,7 +6,8 @@ import (
 )
 
 // filter4 says "certainly not" about IPv4 prefixes, nearly always from one cache line: a bit for each /16 that overlaps a watched prefix
-// (8 KiB, stays in the first-level cache), and behind it a bit for each such /24 (2 MiB, of which only touched pages cost memory).
+// (8 KiB, stays in the first-level cache), and behind it a bit for each such /24 (2 MiB, of which only touched pages cost memory). About
+// prefixes up to /24 it is right in both directions: whatever set a bit in their range overlaps them.
 type filter4 struct {
 	by16 [1 << 16 / 64]uint64
 	by24 [1 << 24 / 64]uint64

@@ -26,8 +26,10 @@ type walk struct {
 	ctx *Context
 	r   *Result
 
+	look     bool // no route matched yet
+	tracking bool // prefixes outside the watch are remembered
 	defaults int  // routes of length 0 met
-	hostBits int  // routes with bits set after their length
+	hostBits bool // a route with bits set after its length was met
 	table    bool // an entry of a table dump: MP_REACH_NLRI names no route
 	ours     bool // one of our ASes originates what is announced
 }
@@ -36,7 +38,7 @@ type walk struct {
 // allocates nothing for a message that does not match.
 func (s *Screen) Update(body []byte, ctx *Context, r *Result) {
 	*r = Result{}
-	m := walk{s: s, w: s.live.Watch(), ctx: ctx, r: r}
+	m := walk{s: s, w: s.live.Watch(), ctx: ctx, r: r, look: true, tracking: len(s.seen.set) > 0}
 	withdrawn, attrs, nlri, err := m.split(body)
 	if err != nil {
 		r.Err = err
@@ -47,8 +49,8 @@ func (s *Screen) Update(body []byte, ctx *Context, r *Result) {
 	m.attributes(attrs)
 	r.Announced += m.routes4(nlri, addPath)
 	r.Ours = m.ours && r.Announced > 0
-	r.Matched = r.Matched || r.Ours
-	r.Suspect = m.defaults > 1 || m.hostBits > 0
+	r.Matched = r.Matched || r.Ours || !m.look
+	r.Suspect = m.defaults > 1 || m.hostBits
 	if len(withdrawn) == 0 && len(attrs) == 0 && len(nlri) == 0 {
 		r.EndOfRIB = route.IPv4
 	}

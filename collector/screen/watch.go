@@ -50,8 +50,10 @@ func (w *Watch) Overlaps(p netip.Prefix) bool {
 func (w *Watch) Ours(asn route.ASN) bool { return w.asns.has(uint32(asn)) }
 
 func (w *Watch) overlaps4(addr uint32, bits int) bool {
-	if bits >= int(w.shortest.IPv4) && !w.filter4.may(addr, bits) {
-		return false
+	if bits >= int(w.shortest.IPv4) {
+		if may := w.filter4.may(addr, bits); !may || bits <= 24 {
+			return may
+		}
 	}
 	var a [4]byte
 	putBE32(a[:], addr)
