@@ -1,0 +1,199 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// kinds are those of incidents, besides rule:NAME.
+var kinds = []string{
+	"origin-hijack", "subprefix-hijack", "superprefix", "squatting", "unexpected-upstream", "forged-path", "route-leak", "scope-leak",
+	"rpki-invalid", "new-prefix", "more-specific", "site-missing", "site-unexpected", "site-inconsistent", "too-few-sites", "twin-mismatch",
+	"flapping", "visibility-loss", "zombie", "blackholed", "catchment-shift", "announced-unhealthy", "healthy-withdrawn", "feed-lost",
+	"rpki-stale", "rpki-anchor-drop", "roa-changed", "roa-expiring", "roa-missing",
+}
+
+// sinkTypes are the keys one of which every sink has.
+var sinkTypes = []string{"slack", "alertmanager", "pagerduty", "webhook", "email", "syslog", "file", "exec"}
+
+// kindOf takes the name of a kind of incident.
+func kindOf(rules names) parseFunc[string] {
+	named := rules.reference()
+	return func(w word) (string, *problem) {
+		if rule, ok := strings.CutPrefix(w.text, "rule:"); ok {
+			_, wrong := named(word{text: rule})
+			return w.text, wrong
+		}
+		if slices.Contains(kinds, w.text) {
+			return w.text, nil
+		}
+		remedy := "write one of " + strings.Join(kinds, ", ") + ", or rule:NAME"
+		if like := nearest(w.text, kinds); like != "" {
+			remedy = fmt.Sprintf("did you mean %q?", like)
+		}
+		return "", &problem{quote(w.text) + " is no kind of incident", remedy}
+	}
+}
+
+// alerts reads who hears about incidents, and when.
+func (r *reader) alerts(s *section, sites, rules names) Alerts {
+	defer s.end()
+	a := Alerts{GroupWait: one(s, "group_wait", 5*time.Second, duration), Repeat: one(s, "repeat", 4*time.Hour, duration)}
+	known, first := names{what: "sink"}, map[string]int{}
+	s.each("sinks", "{name: noc, slack: {webhook_url_file: secrets/slack}}", func(t *section) {
+		a.Sinks = append(a.Sinks, r.sink(t, known.add(t, first), sites, rules))
+	})
+	return a
+}
+
+// sink reads one receiver: what it wants to hear, and how it is reached.
+func (r *reader) sink(s *section, name string, sites, rules names) Sink {
+	out := Sink{Name: name}
+	r.receiver(s, &out)
+	out.Severity = one(s, "severity", Info, severities)
+	out.Kinds = many(s, "kinds", kindOf(rules))
+	out.Prefixes = many(s, "prefixes", prefix)
+	out.Sites = many(s, "sites", sites.reference())
+	s.exactlyOne(sinkTypes...)
+	return out
+}
+
+func (r *reader) receiver(s *section, out *Sink) {
+	if t := s.optional("slack", "{webhook_url_file: secrets/slack}"); t != nil {
+		out.Slack = r.slack(t)
+	}
+	if t := s.optional("alertmanager", `{url: "http://127.0.0.1:9093"}`); t != nil {
+		out.Alertmanager = &Alertmanager{URL: webAddress(t, false)}
+		t.end()
+	}
+	if t := s.optional("pagerduty", "{routing_key_file: secrets/pd}"); t != nil {
+		out.PagerDuty = &PagerDuty{RoutingKey: r.secretFile(t, "routing_key_file")}
+		t.end()
+	}
+	if t := s.optional("webhook", `{url: "http://127.0.0.1:9701/alert"}`); t != nil {
+		out.Webhook = r.webhook(t)
+	}
+	if t := s.optional("email", `{smtp: "127.0.0.1:25", from: anywatch@example.net, to: [noc@example.net]}`); t != nil {
+		out.Email = email(t)
+	}
+	if t := s.optional("syslog", `{address: "udp://127.0.0.1:514"}`); t != nil {
+		t.required("address", `write where to send, as "udp://127.0.0.1:514"`)
+		out.Syslog = &Syslog{Address: one(t, "address", URL{}, urlOf(false, "udp", "tcp", "tls", "unix"))}
+		t.end()
+	}
+	if t := s.optional("file", "{path: alerts.jsonl}"); t != nil {
+		out.File = &FileSink{Path: r.filePath(t)}
+	}
+	if t := s.optional("exec", "{command: [/usr/local/bin/on-alert]}"); t != nil {
+		out.Exec = command(t)
+	}
+}
+
+// webAddress reads the url of a sink.
+func webAddress(s *section, secretPath bool) URL {
+	s.required("url", "write the address to post to, as http://127.0.0.1:9701/alert")
+	return one(s, "url", URL{}, urlOf(secretPath, "http", "https"))
+}
+
+// secretFile reads a secret that the sink can't do without.
+func (r *reader) secretFile(s *section, key string) Secret {
+	const remedy = "name the file that holds it, readable for nobody else"
+	secret := one(s, key, Secret{}, r.secret)
+	if s.required(key, remedy) && secret.IsZero() && s.sound(key) {
+		s.fault(key, "is empty", remedy)
+	}
+	return secret
+}
+
+// slack wants a webhook's address, or a bot's token with the channel that it writes to.
+func (r *reader) slack(s *section) *Slack {
+	defer s.end()
+	out := &Slack{
+		WebhookURL: one(s, "webhook_url_file", Secret{}, r.secretURL),
+		Token:      one(s, "token_file", Secret{}, r.secret),
+		Channel:    one(s, "channel", "", text),
+	}
+	if !s.sound("webhook_url_file") || !s.sound("token_file") || !s.sound("channel") || s.unknown() {
+		return out
+	}
+	hook, bot, channel := !out.WebhookURL.IsZero(), !out.Token.IsZero(), out.Channel != ""
+	const remedy = "write webhook_url_file alone, or token_file and channel"
+	switch {
+	case hook && bot:
+		s.fault("token_file", "stands beside webhook_url_file", remedy)
+	case hook && channel:
+		s.fault("channel", "stands beside webhook_url_file, which has its channel already", remedy)
+	case bot && !channel:
+		s.fault("token_file", "stands without channel", remedy)
+	case channel && !bot:
+		s.fault("channel", "stands without token_file", remedy)
+	case !hook && !bot:
+		s.faultHere("has neither webhook_url_file nor token_file", remedy)
+	}
+	return out
+}
+
+func (r *reader) webhook(s *section) *Webhook {
+	defer s.end()
+	w := &Webhook{URL: webAddress(s, true), Key: one(s, "secret_file", Secret{}, r.secret)}
+	headers := s.sub("headers", "{X-Team: noc}")
+	if headers.node == nil {
+		return w
+	}
+	authorized := strings.Contains(w.URL.String(), "@")
+	for _, p := range headers.node.pairs {
+		value := one(headers, p.name, Secret{}, inline)
+		switch {
+		case !isToken(p.name):
+			r.fault(p.at, headers.at(p.name), &problem{quote(p.name) + " can't be the name of a header", "write letters, digits and dashes, as X-Team"})
+		case authorized && strings.EqualFold(p.name, "Authorization"):
+			r.fault(p.at, headers.at(p.name), &problem{"the secret is given twice: here, and in the url", "keep one of them"})
+		}
+		w.Headers = append(w.Headers, Header{Name: p.name, Value: value})
+	}
+	headers.end()
+	return w
+}
+
+// isToken tells what may be the name of a header (RFC 9110 section 5.6.2).
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
+		alnum := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		return !alnum && !strings.ContainsRune("!#$%&'*+-.^_`|~", c)
+	})
+}
+
+func email(s *section) *Email {
+	defer s.end()
+	const to = "write at least one address, as to: [noc@example.net]"
+	s.required("smtp", `write the host and port of the mail server, as "127.0.0.1:25"`)
+	s.required("from", "write the address of the sender, as anywatch@example.net")
+	e := &Email{SMTP: one(s, "smtp", "", endpoint), From: one(s, "from", "", mailbox), To: many(s, "to", mailbox)}
+	if s.required("to", to) && len(e.To) == 0 && s.sound("to") {
+		s.fault("to", "is empty", to)
+	}
+	return e
+}
+
+// filePath reads the file that the sink writes; it need not be there.
+func (r *reader) filePath(s *section) File {
+	defer s.end()
+	const remedy = "name the file to write to, as alerts.jsonl"
+	f := one(s, "path", File{}, r.named)
+	if s.required("path", remedy) && f.IsZero() && s.sound("path") {
+		s.fault("path", "is empty", remedy)
+	}
+	return f
+}
+
+func command(s *section) *Exec {
+	defer s.end()
+	const remedy = "write the program and its arguments, as [/usr/local/bin/on-alert]"
+	e := &Exec{Command: many(s, "command", text)}
+	if s.required("command", remedy) && s.sound("command") && (len(e.Command) == 0 || e.Command[0] == "") {
+		s.fault("command", "names no program", remedy)
+	}
+	return e
+}
