@@ -1,0 +1,80 @@
+package lab
+
+import (
+	_ "embed"
+	"net/netip"
+	"strconv"
+	"strings"
+	"text/template"
+	"time"
+)
+
+// Description is what the monitor must know to watch the network.
+type Description struct {
+	ASN       uint32
+	BGP, BMP  netip.AddrPort // where the monitor has to listen
+	BMPAllow  netip.Prefix   // where the BMP stream comes from: GoBGP leaves the choice of that address to the system
+	RTR       netip.AddrPort // the RPKI cache
+	Neighbors []Neighbor
+	Sites     []Site
+	Prefixes  []netip.Prefix // announced at every site
+	Parked    netip.Prefix   // never announced
+	Upstreams []uint32
+
+	// These say how long the monitor should wait, and may be changed before Config is called.
+	ResolveAfter time.Duration // a finding is over when it has been gone for this long
+	InitialSync  time.Duration // a session without End-of-RIB counts as synchronised after this long
+}
+
+// Neighbor is a BGP speaker that opens a session to the monitor.
+type Neighbor struct {
+	Name     string
+	Address  netip.Addr
+	ASN      uint32
+	External bool // it shows another network's view
+	AddPath  bool // it sends all its paths
+}
+
+// Description tells how the monitor is to be configured. It holds from New on.
+func (n *Network) Description() Description {
+	d := Description{
+		ASN: OurASN, BGP: n.options.BGP, BMP: n.options.BMP, BMPAllow: netip.MustParsePrefix("127.0.0.0/8"),
+		RTR:   netip.AddrPortFrom(n.block.host(cacheHost), rtrPort),
+		Sites: sites(), Prefixes: []netip.Prefix{AnycastV4, AnycastV6}, Parked: Parked,
+		Upstreams:    []uint32{TransitAASN, TransitBASN},
+		ResolveAfter: 2 * time.Second, InitialSync: 5 * time.Second,
+	}
+	for _, p := range plans() {
+		switch p.role {
+		case reflectorRole:
+			d.Neighbors = append(d.Neighbors, Neighbor{Name: p.name, Address: n.block.host(p.host), ASN: p.asn, AddPath: true})
+		case transitRole:
+			d.Neighbors = append(d.Neighbors, Neighbor{Name: p.name, Address: n.block.host(p.host), ASN: p.asn, External: true})
+		}
+	}
+	return d
+}
+
+//go:embed anywatch.yaml.tmpl
+var configTemplate string
+
+// Config gives the text of an anywatch.yaml for the network. It leaves out `store`, `web` and `log`: append them to the text as wanted.
+func (d Description) Config() (string, error) {
+	t, err := template.New("anywatch.yaml").Funcs(template.FuncMap{"join": join}).Parse(configTemplate)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, d); err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
+
+func join(numbers []uint32) string {
+	words := make([]string, len(numbers))
+	for i, n := range numbers {
+		words[i] = strconv.FormatUint(uint64(n), 10)
+	}
+	return strings.Join(words, ", ")
+}
