@@ -1,0 +1,246 @@
+package bgp
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"anywatch/collector"
+	"anywatch/collector/internal/samples"
+	"anywatch/collector/route"
+	"anywatch/collector/screen"
+)
+
+// Deps is what the source works with. All of it is needed.
+type Deps struct {
+	Live     *screen.Live
+	Registry *collector.Registry
+	Counters *collector.Counters
+	Log      *slog.Logger
+	Now      func() time.Time
+}
+
+// Source accepts BGP sessions. It implements collector.Source.
+type Source struct {
+	deps    Deps
+	table   atomic.Pointer[table]
+	refused atomic.Uint64
+	samples samples.Ring
+	strange samples.Throttle // connections that are refused
+	odd     samples.Throttle // updates that can't be read
+
+	reloading sync.Mutex // one reload at a time
+	mu        sync.Mutex // guards what follows
+	listeners []*listener
+	sessions  map[netip.Addr]*session // the newest of each address
+	running   *run
+}
+
+// run is what a running source adds.
+type run struct {
+	parent   context.Context // the caller's
+	ctx      context.Context // ends with it, and when the source fails
+	out      collector.Sink
+	group    sync.WaitGroup // accept loops
+	sessions sync.WaitGroup
+	failed   chan error
+}
+
+// New prepares the source: it listens, and sets the MD5 keys, so that what can't work fails here with an error that says what to do. A
+// peer that connects before Run waits.
+func New(cfg Config, deps Deps) (*Source, error) {
+	cfg, err := cfg.prepared()
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{deps: deps, sessions: make(map[netip.Addr]*session)}
+	s.strange = samples.Throttle{Every: time.Minute, Now: deps.Now}
+	s.odd = samples.Throttle{Every: time.Minute, Now: deps.Now}
+	if s.listeners, err = listenAll(cfg); err != nil {
+		return nil, err
+	}
+	s.table.Store(newTable(cfg))
+	return s, nil
+}
+
+// Name is "bgp".
+func (s *Source) Name() string { return "bgp" }
+
+// Close stops listening, for a source that will not run.
+func (s *Source) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	closeAll(s.listeners)
+	s.listeners = nil
+}
+
+// Addrs are the addresses that it listens on.
+func (s *Source) Addrs() []netip.AddrPort {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []netip.AddrPort
+	for _, l := range s.listeners {
+		out = append(out, l.addr())
+	}
+	return out
+}
+
+// Run accepts sessions until ctx ends; then each session ends with a Cease (Administrative Shutdown), within five seconds. It can be run
+// again after it failed.
+func (s *Source) Run(ctx context.Context, out collector.Sink) error {
+	parent := ctx
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	r := &run{parent: parent, ctx: ctx, out: out, failed: make(chan error, 1)}
+	if err := s.begin(r); err != nil {
+		return err
+	}
+	flush := time.NewTicker(time.Second)
+	defer flush.Stop()
+	for {
+		select {
+		case <-flush.C:
+			s.flush()
+			continue
+		case err := <-r.failed:
+			cancel(err)
+		case <-ctx.Done():
+		}
+		break
+	}
+	s.end(r)
+	return context.Cause(ctx)
+}
+
+// begin starts an accept loop for each listener; those that an earlier run closed are opened again.
+func (s *Source) begin(r *run) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running != nil {
+		return errors.New("the BGP source is running already")
+	}
+	if len(s.listeners) == 0 {
+		list, err := listenAll(s.table.Load().cfg)
+		if err != nil {
+			return err
+		}
+		s.listeners = list
+	}
+	s.running = r
+	for _, l := range s.listeners {
+		s.accept(r, l)
+	}
+	return nil
+}
+
+// end closes everything and waits for it.
+func (s *Source) end(r *run) {
+	s.Close()
+	r.group.Wait()
+	r.sessions.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = nil
+}
+
+func (s *Source) flush() {
+	for _, x := range s.all() {
+		x.tryFlush()
+	}
+}
+
+// all gives the sessions, ordered by address.
+func (s *Source) all() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*session, 0, len(s.sessions))
+	for _, x := range s.sessions {
+		list = append(list, x)
+	}
+	slices.SortFunc(list, func(a, b *session) int { return a.addr.Compare(b.addr) })
+	return list
+}
+
+// malformed keeps a sample of an update that could not be used, and says so now and then. The session goes on: RFC 7606.
+func (s *Source) malformed(from string, err error, body []byte) {
+	s.samples.Add(s.deps.Now(), from, err, body)
+	if n, ok := s.odd.Pass(); ok {
+		s.deps.Log.Warn("BGP update could not be used; the session goes on", "error", err, "not_logged", n,
+			"update", hex.EncodeToString(body[:min(len(body), 128)]))
+	}
+}
+
+// Samples are the last updates that could not be used, oldest first.
+func (s *Source) Samples() []samples.Sample { return s.samples.List() }
+
+// Refused is how many connections were closed because they came from nobody we know, or from a peer that has a session.
+func (s *Source) Refused() uint64 { return s.refused.Load() }
+
+// Refresh asks all peers to send their tables again (RFC 2918): after a reload that watches more, routes that were passed over before come in
+// that way. The error names the peers that could not be asked.
+func (s *Source) Refresh(ctx context.Context) error {
+	var faults []error
+	for _, x := range s.all() {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !x.up.Load() {
+			continue
+		}
+		if err := x.refresh(); err != nil {
+			faults = append(faults, fmt.Errorf("neighbor %s: %w", x.name(), err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Session is one neighbor's session as the operator sees it.
+type Session struct {
+	Name        string
+	Address     netip.Addr // zero for a range nobody of which is connected
+	ASN         route.ASN
+	Established bool
+	Since       time.Time // of the establishment
+	Families    route.Family
+	AddPath     route.Family
+	Restart     time.Duration // graceful restart time of the peer, zero when it has none
+	Role        string        // BGP role of the peer (RFC 9234), empty when it tells none
+}
+
+// Sessions lists every neighbor with an address, and every session of a range.
+func (s *Source) Sessions() []Session {
+	var out []Session
+	seen := make(map[netip.Addr]bool)
+	for _, x := range s.all() {
+		seen[x.addr] = true
+		out = append(out, x.describe())
+	}
+	for _, n := range s.table.Load().cfg.Neighbors {
+		if !n.dynamic() && !seen[n.Address] {
+			out = append(out, Session{Name: n.Name, Address: n.Address, ASN: n.ASN})
+		}
+	}
+	slices.SortFunc(out, func(a, b Session) int { return cmp.Or(cmp.Compare(a.Name, b.Name), a.Address.Compare(b.Address)) })
+	return out
+}
+
+func (s *session) describe() Session {
+	d := Session{Name: s.name(), Address: s.addr, ASN: s.nb.ASN}
+	if !s.up.Load() {
+		return d
+	}
+	d.Established, d.Since = true, time.Unix(0, s.since.Load())
+	d.Families, d.AddPath, d.Restart = s.carried, s.addPath, s.peer.RestartTime
+	if roles := []string{"provider", "route server", "route server client", "customer", "peer"}; s.peer.HasRole && int(s.peer.Role) < len(roles) {
+		d.Role = roles[s.peer.Role]
+	}
+	return d
+}
