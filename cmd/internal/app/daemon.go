@@ -1,0 +1,198 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"anywatch/alerts"
+	"anywatch/cmd/internal/config"
+	"anywatch/collector"
+	"anywatch/collector/screen"
+	"anywatch/detector"
+	"anywatch/rpki"
+	"anywatch/rules"
+)
+
+// Options are what a daemon is made of.
+type Options struct {
+	Config *config.Config
+	Log    *slog.Logger
+	Now    func() time.Time
+	// Sinks hear of incidents besides those that the configuration names: the terminal, a demo that checks what happens.
+	Sinks []alerts.Route
+}
+
+// queueSize is how many events may wait for the engine. Only what matched comes here, so it is seldom more than a few.
+const queueSize = 1 << 14
+
+// shutdownWithin bounds the time that sinks get to be told what they have not been told yet.
+const shutdownWithin = 3 * time.Second
+
+// Daemon is a running anywatch. New makes everything that can fail, Run runs it, Reload swaps what may change.
+type Daemon struct {
+	options  Options
+	log      *slog.Logger
+	now      func() time.Time
+	registry *prometheus.Registry
+	metrics  *metrics
+	live     *screen.Live
+	queue    *collector.Queue
+	owner    *owner
+	keeper   *keeper
+	alerts   *alerts.Dispatcher
+	feeds    *feeds
+	web      *web
+
+	mu         sync.Mutex // guards what a reload changes
+	config     *config.Config
+	stopKeeper context.CancelFunc
+}
+
+// New builds a daemon: listens, reads files, opens sinks. When it fails nothing is left open, and the error says what to do.
+func New(o Options) (_ *Daemon, err error) {
+	var undo cleanups
+	defer func() {
+		if err != nil {
+			undo.run()
+		}
+	}()
+	c := o.Config
+	set := Rules(c)
+	d := &Daemon{options: o, config: c, log: o.Log, now: o.Now, registry: prometheus.NewRegistry(), live: screen.NewLive(Watch(set)), queue: collector.NewQueue(queueSize)}
+	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if d.alerts, err = d.newDispatcher(c); err != nil {
+		return nil, err
+	}
+	d.keeper = &keeper{log: d.log, now: d.now, changed: func(*rpki.Table) {}}
+	if err = d.keeper.load(c); err != nil {
+		return nil, err
+	}
+	d.metrics = newMetrics(d.registry, &d.keeper.cache, d.now)
+	d.newEngine(set)
+	if d.feeds, err = newFeeds(c, d.deps()); err != nil {
+		return nil, err
+	}
+	undo.add(d.feeds.close)
+	if d.web, err = newWeb(c.Web.Listen, d.registry, d.ready); err != nil {
+		return nil, err
+	}
+	d.metrics.reloadedAt(d.now(), true)
+	return d, nil
+}
+
+// cleanups are undone last first.
+type cleanups []func()
+
+func (c *cleanups) add(f func()) { *c = append(*c, f) }
+
+func (c *cleanups) run() {
+	for i := len(*c) - 1; i >= 0; i-- {
+		(*c)[i]()
+	}
+}
+
+func (d *Daemon) newDispatcher(c *config.Config) (*alerts.Dispatcher, error) {
+	routes, err := sinks(c, d.log)
+	if err != nil {
+		return nil, err
+	}
+	return alerts.New(alerts.Config{
+		Routes: append(routes, d.options.Sinks...), GroupWait: c.Alerts.GroupWait,
+		Log: d.log, Metrics: alerts.NewMetrics(d.registry),
+	})
+}
+
+func (d *Daemon) newEngine(set *rules.Set) {
+	engine := detector.New(detector.Options{Rules: set, VRPs: d.keeper.cache.Load(), Age: true, Emit: func(c detector.Change) {
+		d.metrics.changed(c)
+		d.logChange(c)
+		d.alerts.Handle(c)
+	}})
+	d.owner = newOwner(engine, d.queue, d.now)
+	d.keeper.changed = func(t *rpki.Table) { d.owner.ask(func(e *detector.Engine) { e.SetVRPs(t, d.now()) }) }
+}
+
+func (d *Daemon) deps() feedDeps {
+	return feedDeps{log: d.log, now: d.now, live: d.live, registry: collector.NewRegistry(), metrics: collector.NewMetrics(d.registry, d.queue, d.now)}
+}
+
+// logChange writes what happened to the log too: it is there when everything else fails.
+func (d *Daemon) logChange(c detector.Change) {
+	level := slog.LevelInfo
+	if c.Event != detector.Updated && c.Incident.Severity == detector.Critical {
+		level = slog.LevelWarn
+	}
+	d.log.Log(context.Background(), level, "incident "+string(c.Event), "kind", c.Incident.Kind, "severity", c.Incident.Severity.String(), "id", c.Incident.ID, "summary", c.Incident.Summary)
+}
+
+// Run runs the daemon until ctx ends, and then stops it within five seconds.
+func (d *Daemon) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
+	var engine, rest sync.WaitGroup
+	engine.Go(func() { d.owner.run(engineCtx) })
+	engine.Go(func() { _ = d.alerts.Run(engineCtx) })
+	rest.Go(func() {
+		if err := d.web.run(ctx); err != nil {
+			cancel(fmt.Errorf("web server: %w", err))
+		}
+	})
+	rest.Go(func() { d.observe(ctx) })
+	d.startKeeper(ctx)
+	d.log.Info("anywatch runs", "prefixes", len(d.config.Prefixes), "sites", len(d.config.Sites), "vrps", d.keeper.describe(), "web", d.web.listener.Addr().String())
+	d.feeds.run(ctx, d.queue) // returns when all sources have ended
+	<-ctx.Done()
+	rest.Wait()
+	err := d.closeAlerts(ctx)
+	stopEngine()
+	engine.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// closeAlerts lets the sinks be told what they have not been told yet.
+func (d *Daemon) closeAlerts(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
+	defer cancel()
+	return d.alerts.Close(ctx)
+}
+
+func (d *Daemon) startKeeper(ctx context.Context) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ctx, d.stopKeeper = context.WithCancel(ctx)
+	go d.keeper.run(ctx, d.config)
+}
+
+// observe refreshes the figures of the engine for the metrics.
+func (d *Daemon) observe(ctx context.Context) {
+	for collector.Sleep(ctx, time.Second) {
+		d.owner.ask(d.metrics.observe)
+	}
+}
+
+// ready tells whether a feed is synchronised, and VRPs are there where they are configured.
+func (d *Daemon) ready() (bool, string) {
+	d.mu.Lock()
+	c := d.config
+	d.mu.Unlock()
+	if len(c.RPKI.Caches)+len(c.RPKI.Files) > 0 && d.keeper.cache.Load().Len() == 0 {
+		return false, "no VRPs yet"
+	}
+	synchronised := 0
+	d.owner.ask(func(e *detector.Engine) { _, synchronised = e.Vantages() })
+	if synchronised == 0 {
+		return false, "no feed is synchronised yet"
+	}
+	return true, "ready"
+}

@@ -1,0 +1,65 @@
+package app
+
+import (
+	"context"
+	"slices"
+
+	"anywatch/cmd/internal/config"
+	"anywatch/collector/route"
+	"anywatch/detector"
+	"anywatch/rules"
+)
+
+// Reload puts another configuration in force without losing a session. Everything that can fail is done first; when something fails, the old
+// configuration stays in force, whole.
+func (d *Daemon) Reload(ctx context.Context, c *config.Config) (err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer func() { d.metrics.reloadedAt(d.now(), err == nil) }()
+	set := Rules(c)
+	routes, err := sinks(c, d.log)
+	if err != nil {
+		return err
+	}
+	if _, _, err := readVRPFiles(c); err != nil {
+		return err
+	}
+	if err := d.feeds.reload(c); err != nil {
+		return err
+	}
+	if err := d.alerts.Reload(c.Alerts.GroupWait, append(routes, d.options.Sinks...)); err != nil {
+		return err
+	}
+	old := d.config
+	d.config = c
+	d.live.Swap(Watch(set))
+	d.owner.ask(func(e *detector.Engine) { e.SetRules(set, d.now()) })
+	d.restartKeeper(ctx, c)
+	if grew(Rules(old), set) {
+		d.feeds.refresh(ctx)
+	}
+	if old.Web.Listen != c.Web.Listen {
+		d.log.Warn("web.listen changed; it takes effect with the next start", "now", old.Web.Listen, "then", c.Web.Listen)
+	}
+	return nil
+}
+
+// restartKeeper follows the caches and files of the new configuration. The VRPs that are known stay in use until the new sources have told theirs.
+func (d *Daemon) restartKeeper(ctx context.Context, c *config.Config) {
+	d.stopKeeper()
+	if err := d.keeper.load(c); err != nil { // it was read a moment ago
+		d.log.Error("VRPs were not reloaded; the old ones stay in use", "error", err)
+	}
+	ctx, d.stopKeeper = context.WithCancel(ctx)
+	go d.keeper.run(ctx, c)
+}
+
+// grew tells whether the new rules watch something that the old ones did not: then routes that were passed over must come again.
+func grew(old, new *rules.Set) bool {
+	for _, p := range new.Nets() {
+		if !slices.Contains(old.Nets(), p) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(new.ASNs(), func(a route.ASN) bool { return !old.Ours(a) })
+}
