@@ -44,6 +44,9 @@ func (d *Daemon) Reload(ctx context.Context, c *config.Config) (err error) {
 	return nil
 }
 
+// ReloadFailed notes that a configuration could not even be read.
+func (d *Daemon) ReloadFailed() { d.metrics.reloadedAt(d.now(), false) }
+
 // restartKeeper follows the caches and files of the new configuration. The VRPs that are known stay in use until the new sources have told theirs.
 func (d *Daemon) restartKeeper(ctx context.Context, c *config.Config) {
 	d.stopKeeper()

@@ -50,3 +50,6 @@ func (w *web) run(ctx context.Context) error {
 	}
 	return nil
 }
+
+// WebAddr is where the daemon serves its pages.
+func (d *Daemon) WebAddr() string { return d.web.listener.Addr().String() }

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"anywatch/alerts"
+	"anywatch/alerts/terminal"
+	"anywatch/cmd/internal/app"
+	"anywatch/cmd/internal/config"
+	"anywatch/cmd/internal/lab"
+)
+
+// demoOptions are the flags of the demo.
+type demoOptions struct {
+	listen    string
+	exitAfter time.Duration
+	speed     float64
+	verbose   bool
+}
+
+func demoCommand() *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show a hijack being detected in an anycast network of real BGP speakers, in this one process",
+		Long: `Build an anycast network of real BGP speakers on loopback, in this one process: three sites and a route reflector of AS64500, two transit
+networks, a hijacker, an RPKI cache. The real daemon watches it over BGP, BMP and RTR while things happen in it. Needs nothing, no file.
+
+With --exit-after it ends when the scenario has run once, at the latest after that time: with status 0 only if exactly the expected incidents
+opened and resolved, else 1. Without, the scenario repeats until Ctrl-C.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !(o.speed > 0) {
+				return fmt.Errorf("--speed %v: it is a number above 0; 10 runs the timeline ten times as fast", o.speed)
+			}
+			if o.exitAfter < 0 {
+				return fmt.Errorf("--exit-after %v: it is a time above 0, such as 2m", o.exitAfter)
+			}
+			return runDemo(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8480", "where metrics are served: `ADDR`")
+	cmd.Flags().DurationVar(&o.exitAfter, "exit-after", 0, "run the scenario once, at the longest for this `DURATION`, and check what it showed")
+	cmd.Flags().Float64Var(&o.speed, "speed", 1, "run the timeline `X` times as fast")
+	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "show the daemon's log too")
+	return cmd
+}
+
+// errDemo is what the demo ends with when its time was over before the scenario was.
+var errDemo = errors.New("the time of --exit-after was over")
+
+// demo is a running demonstration.
+type demo struct {
+	demoOptions
+	out     io.Writer
+	log     *slog.Logger
+	network *lab.Network
+	daemon  *app.Daemon
+	seen    *witness
+	screen  *terminal.Sink
+}
+
+func runDemo(ctx context.Context, o demoOptions, out, errOut io.Writer) error {
+	if o.exitAfter > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, o.exitAfter, errDemo)
+		defer cancel()
+	}
+	d := &demo{demoOptions: o, out: out, log: slog.New(slog.DiscardHandler), seen: newWitness()}
+	if o.verbose {
+		d.log = slog.New(slog.NewTextHandler(errOut, nil))
+	}
+	if err := d.prepare(); err != nil {
+		return err
+	}
+	defer d.network.Stop()
+	return d.run(ctx)
+}
+
+// prepare builds the network's description and the daemon, which reads its configuration from the same text that a user would write.
+func (d *demo) prepare() (err error) {
+	if d.network, err = lab.New(lab.Options{Logger: d.log}); err != nil {
+		return err
+	}
+	cfg, err := d.configuration()
+	if err != nil {
+		d.network.Stop()
+		return err
+	}
+	d.screen = terminal.New(terminal.Config{Out: d.out, Color: colored()})
+	sinks := []alerts.Route{{Sink: d.screen}, {Sink: d.seen}}
+	if d.daemon, err = app.New(app.Options{Config: cfg, Log: d.log, Now: time.Now, Sinks: sinks}); err != nil {
+		d.network.Stop()
+		return err
+	}
+	return nil
+}
+
+func (d *demo) configuration() (*config.Config, error) {
+	about := d.network.Description()
+	about.ResolveAfter = time.Duration(float64(about.ResolveAfter) / d.speed)
+	text, err := about.Config()
+	if err != nil {
+		return nil, err
+	}
+	text += fmt.Sprintf("\nweb: {listen: %q}\n", d.listen)
+	return config.Parse("demo.yaml", []byte(text), ".")
+}
+
+func (d *demo) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ended := make(chan error, 1)
+	go func() {
+		err := d.daemon.Run(ctx)
+		cancel(err) // a daemon that failed ends the demo
+		ended <- err
+	}()
+	d.greet()
+	err := d.network.Start(ctx)
+	if err == nil {
+		err = d.play(ctx)
+	}
+	cancel(nil)
+	return errors.Join(d.reason(ctx, err), <-ended)
+}
+
+// reason turns an interruption into a normal end, and time that ran out into the answer no.
+func (d *demo) reason(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(context.Cause(ctx), errDemo):
+		fmt.Fprintf(d.out, "\n%v after %s, before the scenario had run once. A busy machine needs more: --exit-after 5m.\n", errDemo, d.exitAfter)
+		return errNo
+	case err != nil && errors.Is(err, context.Canceled):
+		return nil
+	}
+	return err
+}
+
+func (d *demo) greet() {
+	fmt.Fprintf(d.out, `anywatch demo: an anycast network of real BGP speakers, in this process
+
+  AS64500   ams  nrt  iad → route reflector        ours: 192.0.2.0/24 and 2001:db8:53::/48
+  AS64496   transit-a ─┐
+  AS64497   transit-b ─┴─ AS64511, who is up to no good
+
+The daemon peers with the reflector and both transits, takes the reflector's BMP stream, and reads ROAs from an RPKI cache.
+Metrics: http://%s/metrics
+
+`, d.daemon.WebAddr())
+}
+
+// play runs the scenario once and judges it, or again and again.
+func (d *demo) play(ctx context.Context) error {
+	for {
+		began := time.Now()
+		p := lab.Playback{Steps: lab.Scenario(), Clock: lab.SystemClock{}, Speed: d.speed, Observe: func(s lab.Step, at time.Time) {
+			fmt.Fprintf(d.out, "%s ── %s\n\n", at.UTC().Format("15:04:05"), s.Title)
+		}}
+		if err := p.Play(ctx, d.network); err != nil {
+			return err
+		}
+		if d.exitAfter > 0 {
+			return d.judge(ctx, p.Steps, began)
+		}
+	}
+}
+
+// judge waits for what is still to come and says whether exactly the expected incidents opened and resolved.
+func (d *demo) judge(ctx context.Context, steps []lab.Step, began time.Time) error {
+	for len(lab.Judge(steps, d.seen.list())) > 0 {
+		if err := d.seen.wait(ctx, graceAfterScenario); err != nil {
+			break
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if wrong := lab.Judge(steps, d.seen.list()); len(wrong) > 0 {
+		fmt.Fprintf(d.out, "Not what was expected:\n  %s\n", strings.Join(wrong, "\n  "))
+		return errNo
+	}
+	fmt.Fprintf(d.out, "Exactly the expected incidents opened and resolved, in %s.\n", time.Since(began).Round(time.Second))
+	return nil
+}
