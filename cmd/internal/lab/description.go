@@ -13,7 +13,7 @@ import (
 type Description struct {
 	ASN       uint32
 	BGP, BMP  netip.AddrPort // where the monitor has to listen
-	BMPAllow  netip.Prefix   // where the BMP stream comes from: GoBGP leaves the choice of that address to the system
+	BMPAllow  netip.Prefix   // where the BMP stream comes from
 	RTR       netip.AddrPort // the RPKI cache
 	Neighbors []Neighbor
 	Sites     []Site
@@ -38,7 +38,7 @@ type Neighbor struct {
 // Description tells how the monitor is to be configured. It holds from New on.
 func (n *Network) Description() Description {
 	d := Description{
-		ASN: OurASN, BGP: n.options.BGP, BMP: n.options.BMP, BMPAllow: netip.MustParsePrefix("127.0.0.0/8"),
+		ASN: OurASN, BGP: n.options.BGP, BMP: n.options.BMP,
 		RTR:   netip.AddrPortFrom(n.block.host(cacheHost), rtrPort),
 		Sites: sites(), Prefixes: []netip.Prefix{AnycastV4, AnycastV6}, Parked: Parked,
 		Upstreams:    []uint32{TransitAASN, TransitBASN},
@@ -47,6 +47,7 @@ func (n *Network) Description() Description {
 	for _, p := range plans() {
 		switch p.role {
 		case reflectorRole:
+			d.BMPAllow = netip.PrefixFrom(n.block.host(p.host), 32)
 			d.Neighbors = append(d.Neighbors, Neighbor{Name: p.name, Address: n.block.host(p.host), ASN: p.asn, AddPath: true})
 		case transitRole:
 			d.Neighbors = append(d.Neighbors, Neighbor{Name: p.name, Address: n.block.host(p.host), ASN: p.asn, External: true})

@@ -57,13 +57,12 @@ func bring(t *testing.T) (*lab.Network, *monitor) {
 		Asn: d.ASN, RouterId: "10.0.0.250", ListenPort: int32(d.BGP.Port()), ListenAddresses: []string{d.BGP.Addr().String()},
 		RouteSelectionOptions: &api.RouteSelectionOptionsConfig{ExternalCompareRouterId: true},
 	}}))
-	// GoBGP writes package variables as a server starts: the network starts before the monitor has anything to read them for.
-	must(t, n.Start(t.Context()))
 	silence := &api.PolicyAssignment{Name: "global", Direction: api.PolicyDirection_EXPORT, DefaultAction: api.RouteAction_REJECT}
 	must(t, m.bgp.AddPolicyAssignment(t.Context(), &api.AddPolicyAssignmentRequest{Assignment: silence}))
 	for _, nb := range d.Neighbors {
 		m.await(t, nb)
 	}
+	must(t, n.Start(t.Context()))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	must(t, n.Ready(ctx))
@@ -180,6 +179,7 @@ func must(t *testing.T, err error) {
 type station struct {
 	mu       sync.Mutex
 	messages [][]byte
+	from     netip.Addr
 	fault    error
 }
 
@@ -199,6 +199,9 @@ func listenBMP(t *testing.T, at netip.AddrPort) *station {
 		defer conn.Close()
 		stop := context.AfterFunc(t.Context(), func() { conn.Close() })
 		defer stop()
+		s.mu.Lock()
+		s.from = netip.MustParseAddrPort(conn.RemoteAddr().String()).Addr()
+		s.mu.Unlock()
 		s.read(conn)
 	}()
 	return s

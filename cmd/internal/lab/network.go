@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"anywatch/cmd/internal/lab/rtrcache"
 
@@ -28,6 +29,9 @@ type Options struct {
 	// Logger gets the speakers' messages at debug level. Without one, they are not kept.
 	Logger *slog.Logger
 }
+
+// partTime bounds how long the sessions may take to end. They take milliseconds.
+const partTime = 3 * time.Second
 
 // Network is the running laboratory. Start and Stop belong to one goroutine; between them, the other methods may be called from several.
 type Network struct {
@@ -276,18 +280,13 @@ func (n *Network) all() []*speaker {
 // Stop ends all sessions with a Cease, and the BMP stream with a Termination, and gives the addresses back. Only the first call does anything.
 func (n *Network) Stop() {
 	n.once.Do(func() {
-		n.end()
-		var stopping sync.WaitGroup
-		for _, s := range n.all() {
-			stopping.Go(func() {
-				if n.relay != nil && s == n.speaker(reflectorName) {
-					// It fails only where the start failed before there was a stream.
-					_ = s.bgp.DeleteBmp(context.Background(), &api.DeleteBmpRequest{Address: s.address.String(), Port: bmpPort})
-				}
-				s.stop()
-			})
+		if n.relay != nil {
+			reflector := n.speaker(reflectorName)
+			// It fails only where the start failed before there was a stream.
+			_ = reflector.bgp.DeleteBmp(context.Background(), &api.DeleteBmpRequest{Address: reflector.address.String(), Port: bmpPort})
 		}
-		stopping.Wait()
+		n.stopSpeakers()
+		n.end()
 		if n.relay != nil {
 			n.relay.listener.Close()
 		}
@@ -295,6 +294,30 @@ func (n *Network) Stop() {
 		n.block.claim.Close()
 		n.serving.Wait()
 	})
+}
+
+// stopSpeakers ends the sessions with the monitor first, so that it is not told of all the withdrawals that follow, then those between the
+// speakers, and then stops these.
+func (n *Network) stopSpeakers() {
+	ctx, cancel := context.WithTimeout(context.Background(), partTime)
+	defer cancel()
+	n.partAll(ctx, func(a netip.Addr) bool { return a == n.options.BGP.Addr() })
+	n.partAll(ctx, func(netip.Addr) bool { return true })
+	for _, s := range n.all() {
+		s.bgp.Stop()
+	}
+}
+
+func (n *Network) partAll(ctx context.Context, from func(netip.Addr) bool) {
+	var parting sync.WaitGroup
+	for _, s := range n.all() {
+		parting.Go(func() {
+			if err := s.part(ctx, slices.DeleteFunc(s.neighbors(), func(a netip.Addr) bool { return !from(a) })...); err != nil {
+				n.log.Warn("a speaker did not part as it should", slog.Any("error", err))
+			}
+		})
+	}
+	parting.Wait()
 }
 
 // SetROAs replaces what the RPKI cache serves and tells its routers at once.

@@ -71,14 +71,21 @@ func TestNetwork(t *testing.T) {
 			t.Errorf("a site that is not there: got %v", err)
 		}
 	})
-	t.Run("BMP", func(t *testing.T) { testBMP(t, m.station) })
+	t.Run("BMP", func(t *testing.T) { testBMP(t, m) })
 	t.Run("RTR", func(t *testing.T) { testRTR(t, n, m.description.RTR) })
 	t.Run("scenario", func(t *testing.T) { testScenario(t, n, m) })
 	t.Run("stop", func(t *testing.T) { testStop(t, n, m) })
 }
 
 // testBMP looks at the raw stream, which began before the first route.
-func testBMP(t *testing.T, s *station) {
+func testBMP(t *testing.T, m *monitor) {
+	s := m.station
+	s.mu.Lock()
+	from := s.from
+	s.mu.Unlock()
+	if !m.description.BMPAllow.Contains(from) {
+		t.Errorf("the stream comes from %s, not from within %s", from, m.description.BMPAllow)
+	}
 	for _, c := range []struct {
 		what   string
 		kind   byte

@@ -25,6 +25,28 @@ func (s *sessions) expect(neighbor netip.Addr) {
 	s.established[neighbor] = false
 }
 
+// forget removes neighbours that are no longer configured.
+func (s *sessions) forget(neighbors []netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range neighbors {
+		delete(s.established, a)
+	}
+}
+
+func (s *sessions) isEstablished(neighbor netip.Addr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.established[neighbor]
+}
+
+// neighbors lists those that are configured, in order of address.
+func (s *sessions) neighbors() []netip.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(s.established), netip.Addr.Compare)
+}
+
 // silent lists the neighbours without an established session, in order of address.
 func (s *sessions) silent() []netip.Addr {
 	s.mu.Lock()

@@ -47,8 +47,25 @@ func (s *speaker) start(ctx context.Context, listen bool) error {
 	return nil
 }
 
-// stop ends all sessions and waits for their end.
-func (s *speaker) stop() { s.bgp.Stop() }
+// part ends the sessions with these neighbours with a Cease, and waits until they have ended: to stop GoBGP while one still reads is a data
+// race inside it.
+func (s *speaker) part(ctx context.Context, neighbors ...netip.Addr) error {
+	for _, a := range neighbors {
+		if err := s.bgp.DeletePeer(ctx, &api.DeletePeerRequest{Address: a.String()}); err != nil {
+			return fmt.Errorf("speaker %s: remove neighbour %s: %w", s.name, a, err)
+		}
+	}
+	err := settle(ctx, func(context.Context) (string, error) {
+		for _, a := range neighbors {
+			if s.isEstablished(a) {
+				return fmt.Sprintf("speaker %s still has a session with %s", s.name, a), nil
+			}
+		}
+		return "", nil
+	})
+	s.forget(neighbors)
+	return err
+}
 
 // neighbor is one end of a session, as a speaker configures it.
 type neighbor struct {
