@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -134,10 +135,25 @@ func batchOr(data *rpkiData, least, most int, what string) cobra.PositionalArgs 
 	}
 }
 
+// announcedPrefix reads a prefix as a route has it. Bits after its length mean nothing there (RFC 4271 section 4.3), and archives have
+// such routes; exact is false then.
+func announcedPrefix(text string) (prefix netip.Prefix, exact bool, err error) {
+	if prefix, err = route.ParsePrefix(text); err == nil {
+		return prefix, true, nil
+	}
+	if loose, looseErr := netip.ParsePrefix(text); looseErr == nil && !loose.Addr().Is4In6() {
+		return loose.Masked(), false, nil
+	}
+	return netip.Prefix{}, false, err
+}
+
 func rovOnce(cmd *cobra.Command, data *rpkiData, prefixText, originText string) error {
-	prefix, err := route.ParsePrefix(prefixText)
+	prefix, exact, err := announcedPrefix(prefixText)
 	if err != nil {
 		return err
+	}
+	if !exact {
+		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s has bits set after its length; it is judged as %s\n", prefixText, prefix)
 	}
 	asn, err := route.ParseASN(originText)
 	if err != nil {

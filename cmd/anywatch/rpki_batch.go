@@ -142,7 +142,7 @@ func rovBatch(cmd *cobra.Command, data *rpkiData) error {
 		if ok, err := q.get("origin", &as); !ok || err != nil {
 			return "", orMissing(err, `"origin": 64500`)
 		}
-		prefix, err := route.ParsePrefix(prefixText)
+		prefix, _, err := announcedPrefix(prefixText)
 		if err != nil {
 			return "", err
 		}

@@ -60,6 +60,7 @@ func TestRPKIAnswers(t *testing.T) {
 		"rov --vrps DIR/vrps.json 192.0.3.0/24 64500":                           "invalid\n192.0.0.0/16-24 AS64501\nAS64500 may not originate 192.0.3.0/24: it is covered by 192.0.0.0/16-24 AS64501.\n",
 		"rov --vrps DIR/vrps.json 198.51.100.0/24 64500":                        "not-found\nNo VRP covers 198.51.100.0/24, so RPKI says nothing about who may originate it.\n",
 		"rov --vrps DIR/vrps.json 10.0.0.0/8 64502":                             "not-found\nNo VRP covers 10.0.0.0/8, so RPKI says nothing about who may originate it.\n", // it has expired
+		"rov --vrps DIR/vrps.json 192.0.2.1/24 64500":                           "valid\n192.0.2.0/24-24 AS64500\nAS64500 may originate 192.0.2.0/24: 192.0.2.0/24-24 AS64500.\n",
 		"rov --vrps DIR/none.json 192.0.2.0/24 64500":                           "not-checked\nThere are no VRPs to check 192.0.2.0/24 against.\n",
 		"aspa --vrps DIR/vrps.json --direction upstream 1299 64500":             "valid\nEvery step that had to be a step from customer to provider is attested by an ASPA.\n",
 		"aspa --vrps DIR/vrps.json --direction upstream AS64999 AS64500":        "invalid\nThe ASPA of AS64500 does not name AS64999 as provider.\n",
@@ -75,7 +76,7 @@ func TestRPKIAnswers(t *testing.T) {
 		if err != nil || out != want {
 			t.Errorf("%s: %v\n%swant\n%s", args, err, out, want)
 		}
-		for name, says := range map[string]string{"archive.json": "everything in", "bad.json": `"10.0.0.0/33" is not a prefix`} {
+		for name, says := range map[string]string{"archive.json": "everything in", "bad.json": `"10.0.0.0/33" is not a prefix`, "192.0.2.1/24": "judged as 192.0.2.0/24"} {
 			if strings.Contains(args, name) != strings.Contains(errs, says) {
 				t.Errorf("%s: warnings %q", args, errs)
 			}
@@ -93,7 +94,7 @@ func TestRPKIWrongCalls(t *testing.T) {
 		"rov --vrps DIR/vrps.json --slurm absent.json 192.0.2.0/24 1": "absent.json",
 		"rov --vrps DIR/slurm.json 192.0.2.0/24 1":                    "SLURM",
 		"rov --vrps DIR/vrps.json 192.0.2.0/33 64500":                 "192.0.2.0/33",
-		"rov --vrps DIR/vrps.json 192.0.2.1/24 64500":                 "192.0.2.0/24",
+		"rov --vrps DIR/vrps.json ::ffff:192.0.2.0/120 64500":         "maps IPv4",
 		"rov --vrps DIR/vrps.json 192.0.2.0/24 ASx":                   "ASx",
 		"rov --vrps DIR/vrps.json 192.0.2.0/24":                       "ORIGIN",
 		"rov --vrps DIR/vrps.json 192.0.2.0/24 1 surplus":             "surplus",
@@ -117,11 +118,15 @@ func TestRPKIBatch(t *testing.T) {
 
 {"origin":"AS64509","state":"old","prefix":"192.0.2.0/24"}
 {"prefix": "192.0.2.0/24", "origin": [64500, 64501]}
-{"prefix": "198.51.100.0/24", "origin": 0}`, "rov", "--vrps", "DIR/vrps.json", "--batch")
+{"prefix": "198.51.100.0/24", "origin": 0}
+{"prefix": "192.0.2.0/23", "origin": 64501}
+{"prefix": "192.0.2.1/23", "origin": 64501}`, "rov", "--vrps", "DIR/vrps.json", "--batch")
 	want := `{"prefix": "192.0.2.0/24", "origin": 64500, "id": 1.50, "x": {"b": [1, "é"]}, "state": "valid"}
 {"origin": "AS64509", "prefix": "192.0.2.0/24", "state": "invalid"}
 {"prefix": "192.0.2.0/24", "origin": [64500, 64501], "state": "invalid"}
 {"prefix": "198.51.100.0/24", "origin": 0, "state": "not-found"}
+{"prefix": "192.0.2.0/23", "origin": 64501, "state": "valid"}
+{"prefix": "192.0.2.1/23", "origin": 64501, "state": "valid"}
 `
 	if err != nil || out != want {
 		t.Errorf("%v\n%s", err, out)
