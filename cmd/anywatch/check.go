@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -42,20 +43,13 @@ right. When there is none it says what would be watched, and which keys do nothi
 func overview(file string, c *config.Config) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s is right: %s, %s\n", file, plural(len(c.Prefixes), "prefix", "prefixes"), plural(len(c.Sites), "site", "sites"))
-	for _, line := range []struct {
-		what  string
-		parts []string
-	}{
-		{"sources", sourcesOf(c.Sources)},
-		{"rpki", rpkiOf(c.RPKI)},
-		{"sinks", sinksOf(c.Alerts.Sinks)},
-		{"web", []string{c.Web.Listen}},
+	for _, line := range []struct{ what, text string }{
+		{"sources", strings.Join(sourcesOf(c.Sources), "\n           ")},
+		{"rpki", strings.Join(rpkiOf(c.RPKI), ", ")},
+		{"sinks", strings.Join(sinksOf(c.Alerts.Sinks), ", ")},
+		{"web", c.Web.Listen},
 	} {
-		text := strings.Join(line.parts, ", ")
-		if text == "" {
-			text = "none"
-		}
-		fmt.Fprintf(&b, "  %-9s%s\n", line.what, text)
+		fmt.Fprintf(&b, "  %-9s%s\n", line.what, cmp.Or(line.text, "none"))
 	}
 	return b.String()
 }

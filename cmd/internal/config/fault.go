@@ -45,9 +45,11 @@ func (f Faults) inOrder() Faults {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	return slices.CompactFunc(f, func(a, b Fault) bool {
-		return a.Line == b.Line && a.Column == b.Column && a.Problem == b.Problem
+		return a.Line == b.Line && a.Column == b.Column && a.Problem == b.Problem && lastKey(a.Key) == lastKey(b.Key)
 	})
 }
+
+func lastKey(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
 
 // problem is what the function that reads a kind of value says of a text that it refuses.
 type problem struct{ what, remedy string }

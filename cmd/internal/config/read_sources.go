@@ -92,7 +92,7 @@ func (r *reader) neighbor(s *section, local route.ASN, asns []route.ASN, first m
 	n.ASN = one(s, "asn", 0, asNumber)
 	n.Password = one(s, "password_file", Secret{}, r.secret)
 	n.TTLSecurity = one(s, "ttl_security", 0, number(0, 254))
-	n.AddPath = one(s, "add_path", false, flag)
+	n.AddPath = one(s, "add_path", false, boolean)
 	n.MaxPeers = one(s, "max_peers", 0, number(1, 1<<20))
 	n.Scope = one(s, "scope", "", enum(Internal, External))
 

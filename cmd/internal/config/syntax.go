@@ -29,7 +29,7 @@ func syntax(file string, data []byte) (*node, Faults) {
 	if at, what := notText(data); what != "" {
 		return fault(at, what, "save the file as UTF-8 text")
 	}
-	tokens := lexer.Tokenize(string(data))
+	tokens := rejoin(lexer.Tokenize(string(data)))
 	if at, deep := tooDeep(tokens); deep {
 		return fault(at, fmt.Sprintf("nests more than %d levels deep", deepest), "close what is opened before")
 	}
@@ -42,10 +42,10 @@ func syntax(file string, data []byte) (*node, Faults) {
 		return nil, Faults{{File: file, Problem: "the file is empty", Remedy: "write at least asns and one entry of prefixes"}}
 	}
 	if len(bodies) > 1 {
-		return fault(placeOf(bodies[1].GetToken()), "a second document begins here", "keep one document in the file, without --- between")
+		return fault(beginning(bodies[1]), "a second document begins here", "keep one document in the file, without --- between")
 	}
 	b := builder{file: file, anchors: map[string]*node{}}
-	root := b.build(bodies[0])
+	root := b.build(bodies[0].Body)
 	return root, b.faults
 }
 
@@ -60,19 +60,23 @@ func parseYAML(tokens token.Tokens) (f *ast.File, err error) {
 }
 
 // documents leaves out the directives and the empty documents around the one that counts.
-func documents(f *ast.File) []ast.Node {
-	var bodies []ast.Node
+func documents(f *ast.File) []*ast.DocumentNode {
+	var out []*ast.DocumentNode
 	for _, d := range f.Docs {
-		if d.Body == nil {
-			continue
-		}
 		switch d.Body.(type) {
-		case *ast.DirectiveNode, *ast.CommentGroupNode:
-			continue
+		case nil, *ast.DirectiveNode, *ast.CommentGroupNode:
+		default:
+			out = append(out, d)
 		}
-		bodies = append(bodies, d.Body)
 	}
-	return bodies
+	return out
+}
+
+func beginning(d *ast.DocumentNode) position {
+	if d.Start != nil {
+		return placeOf(d.Start)
+	}
+	return placeOf(d.Body.GetToken())
 }
 
 // notText finds the first byte that can't stand in a YAML file.

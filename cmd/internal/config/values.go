@@ -96,8 +96,8 @@ func degrees(limit float64) parseFunc[float64] {
 	}
 }
 
-// flag takes true or false.
-func flag(w word) (bool, *problem) {
+// boolean takes true or false.
+func boolean(w word) (bool, *problem) {
 	switch {
 	case w.quoted:
 	case slices.Contains([]string{"true", "True", "TRUE"}, w.text):
@@ -147,17 +147,23 @@ func asNumber(w word) (route.ASN, *problem) {
 // prefix takes a prefix without bits after its length.
 func prefix(w word) (netip.Prefix, *problem) {
 	p, err := route.ParsePrefix(w.text)
-	if err != nil {
-		what, remedy, _ := strings.Cut(err.Error(), "; ")
-		return p, &problem{what, remedy}
+	switch {
+	case err == nil:
+		return p, nil
+	case len(w.text) > longest:
+		return p, &problem{quote(w.text) + " is not a prefix", "write an address, a slash and a length, as 192.0.2.0/24 or 2001:db8::/32"}
 	}
-	return p, nil
+	what, remedy, _ := strings.Cut(err.Error(), "; ")
+	return p, &problem{what, remedy}
 }
 
 // prefixOrAddress takes a prefix, or an address as the prefix that holds just it.
 func prefixOrAddress(w word) (netip.Prefix, *problem) {
 	if a, wrong := address(w); wrong == nil && a.Zone() == "" {
 		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	if !strings.Contains(w.text, "/") {
+		return netip.Prefix{}, &problem{quote(w.text) + " is neither an IP address nor a prefix", "write one, as 192.0.2.1 or 192.0.2.0/24"}
 	}
 	return prefix(w)
 }
