@@ -85,10 +85,10 @@ func TestIntake(t *testing.T) {
 	for _, ev := range out.events {
 		kinds += ev.Kind.String() + " "
 	}
-	if kinds != "routes routes routes end-of-rib " {
+	if kinds != "heard routes routes routes end-of-rib " {
 		t.Fatalf("events: %s", kinds)
 	}
-	if u := out.events[2].Updates[0]; len(u.Withdrawn) != 1 || u.Withdrawn[0].Prefix.String() != "9.9.9.0/24" {
+	if u := out.events[3].Updates[0]; len(u.Withdrawn) != 1 || u.Withdrawn[0].Prefix.String() != "9.9.9.0/24" {
 		t.Errorf("the withdrawal of our prefix: %+v", u)
 	}
 }
@@ -104,7 +104,7 @@ func TestIntakeMalformed(t *testing.T) {
 	if !errors.As(err, &bad) || bad.Class != route.TreatAsWithdraw || !strings.Contains(err.Error(), "ORIGIN") {
 		t.Errorf("treat-as-withdraw: %v", err)
 	}
-	if len(out.events) != 1 || len(out.events[0].Updates[0].Withdrawn) != 1 {
+	if len(out.events) != 2 || len(out.events[1].Updates[0].Withdrawn) != 1 {
 		t.Errorf("events: %+v", out.events)
 	}
 	if want := (Tally{Malformed: 2}); in.Tally != want {
@@ -124,7 +124,7 @@ func TestTrial(t *testing.T) {
 	if in.Tally.Redecoded != votesToSwitch || rd.Encoding.AddPath == 0 {
 		t.Errorf("redecoded %d, encoding %+v", in.Tally.Redecoded, rd.Encoding)
 	}
-	if n := out.events[3].Updates[0].Announced[0]; n.PathID != 1 || n.Prefix.String() != "192.0.2.0/24" {
+	if n := out.events[4].Updates[0].Announced[0]; n.PathID != 1 || n.Prefix.String() != "192.0.2.0/24" {
 		t.Errorf("decoded as %+v", n)
 	}
 }

@@ -25,11 +25,14 @@ const (
 	Synchronised
 	// Gap: messages of the vantage were lost; nothing may be concluded from absence until it is synchronised again.
 	Gap
+	// Heard: the vantage sent its first message in this stream, whatever it is about. Who never shows what we watch still counts among those
+	// who could.
+	Heard
 )
 
 // String names the kind.
 func (k Kind) String() string {
-	return [...]string{"", "routes", "peer-up", "peer-down", "feed-lost", "end-of-rib", "synchronised", "gap"}[k]
+	return [...]string{"", "routes", "peer-up", "peer-down", "feed-lost", "end-of-rib", "synchronised", "gap", "heard"}[k]
 }
 
 // Event is one thing that happened at one vantage. Events of a session arrive in the order in which they happened.

@@ -44,10 +44,14 @@ type Intake struct {
 	Out    Sink
 	Tally  Tally
 	result screen.Result
+	heard  []bool // by the number of the vantage
 }
 
 // Update takes the body of an UPDATE message, what follows the 19 octets of header.
 func (in *Intake) Update(ctx context.Context, v *Vantage, t time.Time, body []byte, rd *Reader) error {
+	if err := in.hear(ctx, v, t); err != nil {
+		return err
+	}
 	enc := in.screen(body, rd)
 	r := &in.result
 	if r.Err != nil && !r.Matched {
@@ -75,6 +79,9 @@ func (in *Intake) Update(ctx context.Context, v *Vantage, t time.Time, body []by
 
 // Entry takes one entry of a table dump: a prefix and its path attributes.
 func (in *Intake) Entry(ctx context.Context, v *Vantage, t time.Time, n route.NLRI, attrs []byte, rd *Reader) error {
+	if err := in.hear(ctx, v, t); err != nil {
+		return err
+	}
 	r := &in.result
 	in.Screen.Entry(n.Prefix, attrs, &rd.Context, r)
 	if !r.Matched && r.Err == nil {
@@ -96,6 +103,9 @@ func (in *Intake) Entry(ctx context.Context, v *Vantage, t time.Time, n route.NL
 
 // Decoded takes one update that a source decoded itself, from JSON say, in the parts that it has; it counts as one update.
 func (in *Intake) Decoded(ctx context.Context, v *Vantage, t time.Time, updates []route.Update) error {
+	if err := in.hear(ctx, v, t); err != nil {
+		return err
+	}
 	prefixes, matched := 0, false
 	for _, u := range updates {
 		prefixes += len(u.Announced) + len(u.Withdrawn)
@@ -106,6 +116,18 @@ func (in *Intake) Decoded(ctx context.Context, v *Vantage, t time.Time, updates 
 		return nil
 	}
 	return in.emit(ctx, Event{Kind: Routes, Time: t, Vantage: v, Updates: updates})
+}
+
+// hear tells of a vantage when it is first heard in this stream.
+func (in *Intake) hear(ctx context.Context, v *Vantage, t time.Time) error {
+	if int(v.ID) < len(in.heard) && in.heard[v.ID] {
+		return nil
+	}
+	for int(v.ID) >= len(in.heard) {
+		in.heard = append(in.heard, make([]bool, 64)...)
+	}
+	in.heard[v.ID] = true
+	return in.Out.Emit(ctx, Event{Kind: Heard, Time: t, Vantage: v})
 }
 
 func (in *Intake) count(prefixes int, matched bool) {

@@ -58,7 +58,7 @@ func HumanDuration(d time.Duration) string {
 	case d >= time.Hour:
 		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
 	}
-	return d.String()
+	return strings.Replace(d.String(), "m0s", "m", 1)
 }
 
 // couldSee counts the vantages that would show it if it reached them: synchronised ones of the family, and those that show it anyway.

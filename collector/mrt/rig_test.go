@@ -30,6 +30,9 @@ func newRig(tb testing.TB) *rig {
 		[]route.ASN{ourAS}, screen.Shortest{IPv4: 8, IPv6: 19})
 	r := &rig{tb: tb}
 	sink := collector.SinkFunc(func(_ context.Context, ev collector.Event) error {
+		if ev.Kind == collector.Heard { // every vantage's first event; the tests are about what follows
+			return nil
+		}
 		r.events = append(r.events, ev)
 		return nil
 	})
