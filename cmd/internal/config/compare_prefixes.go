@@ -13,12 +13,15 @@ func (o Origins) Has(asn route.ASN) bool { return o.Any || slices.Contains(o.ASN
 
 // compare holds the prefixes against one another, against the sites, and against what they inherit.
 func (ps *prefixes) compare() {
-	first := map[string]int{}
+	first, watched := map[string]int{}, map[netip.Prefix]bool{}
+	for _, w := range ps.all {
+		watched[w.Prefix.Prefix] = true
+	}
 	for _, w := range ps.all {
 		if w.Prefix.Prefix.IsValid() {
 			unique(w.s, "prefix", w.Prefix.Prefix.String(), first)
 		}
-		ps.twin(w)
+		ps.twin(w, watched)
 		ps.minSites(w)
 	}
 	ps.defaultMinSites()
@@ -26,18 +29,17 @@ func (ps *prefixes) compare() {
 }
 
 // twin wants the other prefix watched, and of the other family.
-func (ps *prefixes) twin(w watch) {
+func (ps *prefixes) twin(w watch, watched map[netip.Prefix]bool) {
 	own, twin := w.Prefix.Prefix, w.Twin
 	if !twin.IsValid() {
 		return
 	}
-	watched := slices.ContainsFunc(ps.all, func(o watch) bool { return o.Prefix.Prefix == twin })
 	switch {
 	case twin == own:
 		w.s.fault("twin", quote(twin.String())+" is the prefix itself", "name the prefix of the other address family")
 	case own.IsValid() && twin.Addr().Is4() == own.Addr().Is4():
 		w.s.fault("twin", quote(twin.String())+" is of the same address family as "+own.String(), "name the IPv6 prefix of an IPv4 one, or the other way round")
-	case !watched && !ps.meant(twin):
+	case !watched[twin] && !ps.meant(twin):
 		w.s.fault("twin", quote(twin.String())+" is not watched", "add an entry for it under prefixes")
 	}
 }

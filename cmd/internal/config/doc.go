@@ -6,8 +6,8 @@
 // What it refuses, it refuses all at once: Load reads the file to its end and names each fault with its line, its column, its key,
 // what is wrong and what would be right. A value is read in three steps, one file each:
 //
-//	syntax.go   bytes to a tree of the file, in which each node knows its place; anchors and merge keys are resolved
-//	table.go    the tree by key: read, many and friends take a value through the function that reads its kind (values.go),
+//	syntax.go   bytes to a tree of the file (tree.go), in which each node knows its place; anchors and merge keys are resolved
+//	table.go    the tree by key: one and many take what stands there through the function that reads its kind (values*.go),
 //	            and what was never asked for is an unknown key
 //	read_*.go   one section of the file each, with the checks that compare keys with one another
 //

@@ -2,15 +2,16 @@ package config
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
 // names are those of a list in the file, which other places refer to.
 type names struct {
 	// what one of them is: a site, a rule.
-	what  string
+	what string
+	// known is in the order of the file; has is the same as a set.
 	known []string
+	has   map[string]bool
 	// unsure means that the list itself has faults: a name that isn't known may be meant by one of them, and its place be right.
 	unsure bool
 }
@@ -27,6 +28,10 @@ func (n *names) add(s *section, first map[string]int) string {
 		return ""
 	}
 	unique(s, "name", name, first)
+	if n.has == nil {
+		n.has = map[string]bool{}
+	}
+	n.has[name] = true
 	n.known = append(n.known, name)
 	return name
 }
@@ -51,7 +56,7 @@ func (n names) reference() parseFunc[string] {
 		switch {
 		case seen[w.text]:
 			return "", &problem{quote(w.text) + " stands twice in this list", "name each " + n.what + " once"}
-		case !n.unsure && !slices.Contains(n.known, w.text):
+		case !n.unsure && !n.has[w.text]:
 			return "", &problem{"there is no " + n.what + " " + quote(w.text), n.instead(w.text)}
 		}
 		seen[w.text] = true

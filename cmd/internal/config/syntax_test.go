@@ -93,3 +93,25 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
+
+// A key that is known because a list says so must be read too: each refuses what can be none of its values.
+func TestKnownKeysAreRead(t *testing.T) {
+	for _, key := range []string{"asns", "defaults", "prefixes", "sites", "sources", "rpki", "detect", "rules", "maintenance", "alerts", "store", "web", "log"} {
+		refuses(t, key+": {zzz: 1}", 1)
+	}
+	for _, key := range []string{"prefix", "name", "sites", "twin", "announced", "min_sites", "scope", "origins", "upstreams", "origin_upstreams", "more_specifics"} {
+		refuses(t, "prefixes:\n  - prefix: 192.0.2.0/24\n  - "+key+": {zzz: 1}", 3)
+	}
+}
+
+func refuses(t *testing.T, text string, line int) {
+	t.Helper()
+	_, err := Parse("f.yaml", []byte(text), ".")
+	faults, _ := err.(Faults)
+	for _, f := range faults {
+		if f.Line == line && !strings.Contains(f.Problem, "missing") && !strings.Contains(f.Problem, "unknown") || f.Line == line && strings.HasSuffix(f.Key, "zzz") {
+			return
+		}
+	}
+	t.Errorf("%q is not refused: %v", text, err)
+}
