@@ -52,8 +52,8 @@ func visibility(s *section) Visibility {
 	return v
 }
 
-// profiles are the parameters that RFC 7196 section 3 lists for two vendors, and those that it recommends: in section 4 a suppress
-// threshold of at least 6,000, with what the vendors have in common otherwise.
+// profiles are the defaults of two vendors, and what RFC 7196 makes of them: a suppress threshold of 6,000, since the vendors' own
+// damp routes that hardly flap, and the first vendor's values otherwise.
 func profiles() []Flap {
 	cisco := Flap{
 		Profile: "cisco", HalfLife: 15 * time.Minute, Suppress: 2000, Reuse: 750, MaxSuppress: time.Hour,
