@@ -111,5 +111,6 @@ func aliasError(p netip.Prefix, monitorPorts []uint16, cause error) error {
 	for _, h := range hosts {
 		fmt.Fprintf(&b, "\n  sudo ifconfig lo0 alias %s up", h)
 	}
-	return fmt.Errorf("the network needs loopback addresses that this system does not have (%w); these commands make them until the next restart:%s", cause, b.String())
+	return fmt.Errorf("the network needs loopback addresses that this system does not have (%w); "+
+		"these commands make them until the next restart:%s", cause, b.String())
 }

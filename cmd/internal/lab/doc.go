@@ -9,7 +9,7 @@
 //	   \        |          |        /          192.0.2.0/24 and 2001:db8:53::/48
 //	    ─────── rr1 (route reflector) ───────
 //
-// The monitor under demonstration is watched over the shoulder of that network: rr1 peers with it over iBGP with Add-Path and streams BMP
+// The monitor under demonstration looks over the shoulder of that network: rr1 peers with it over iBGP with Add-Path and streams BMP
 // to it, each transit shows it its best routes over eBGP, and an RPKI cache serves ROAs. The monitor itself is passive: all sessions are
 // opened towards it.
 //

@@ -15,53 +15,34 @@ import (
 
 	"anywatch/cmd/internal/lab"
 
-	api "github.com/osrg/gobgp/v3/api"
-	"github.com/osrg/gobgp/v3/pkg/apiutil"
-	"github.com/osrg/gobgp/v3/pkg/log"
+	"github.com/jwhited/corebgp"
 	"github.com/osrg/gobgp/v3/pkg/packet/bgp"
-	"github.com/osrg/gobgp/v3/pkg/server"
 )
 
-// monitor stands where the monitoring daemon stands: a passive BGP speaker that announces nothing, and a BMP station that counts messages.
+// monitor stands where the monitoring daemon stands: a passive BGP speaker that never sends an UPDATE, and a BMP station that keeps messages.
 type monitor struct {
-	bgp         *server.BgpServer
 	description lab.Description
 	station     *station
+
+	mu     sync.Mutex
+	tables map[netip.Addr]table // by neighbour, while its session lasts
 }
 
-// mute is a GoBGP logger that says nothing.
-type mute struct{}
+// table is what a neighbour has shown: a description of each path.
+type table map[pathKey]string
 
-func (mute) Panic(string, log.Fields) {}
-func (mute) Fatal(string, log.Fields) {}
-func (mute) Error(string, log.Fields) {}
-func (mute) Warn(string, log.Fields)  {}
-func (mute) Info(string, log.Fields)  {}
-func (mute) Debug(string, log.Fields) {}
-func (mute) SetLevel(log.LogLevel)    {}
-func (mute) GetLevel() log.LogLevel   { return log.ErrorLevel }
+type pathKey struct {
+	prefix string
+	id     uint32
+}
 
 // bring starts a network and a monitor for it, and waits until both stand.
 func bring(t *testing.T) (*lab.Network, *monitor) {
 	t.Helper()
 	n, err := lab.New(lab.Options{Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(n.Stop)
-	d := n.Description()
-	m := &monitor{bgp: server.NewBgpServer(server.LoggerOption(mute{})), description: d, station: listenBMP(t, d.BMP)}
-	go m.bgp.Serve()
-	t.Cleanup(m.bgp.Stop)
-	must(t, m.bgp.StartBgp(t.Context(), &api.StartBgpRequest{Global: &api.Global{
-		Asn: d.ASN, RouterId: "10.0.0.250", ListenPort: int32(d.BGP.Port()), ListenAddresses: []string{d.BGP.Addr().String()},
-		RouteSelectionOptions: &api.RouteSelectionOptionsConfig{ExternalCompareRouterId: true},
-	}}))
-	silence := &api.PolicyAssignment{Name: "global", Direction: api.PolicyDirection_EXPORT, DefaultAction: api.RouteAction_REJECT}
-	must(t, m.bgp.AddPolicyAssignment(t.Context(), &api.AddPolicyAssignmentRequest{Assignment: silence}))
-	for _, nb := range d.Neighbors {
-		m.await(t, nb)
-	}
+	m := watch(t, n.Description())
 	must(t, n.Start(t.Context()))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -69,80 +50,173 @@ func bring(t *testing.T) (*lab.Network, *monitor) {
 	return n, m
 }
 
-// await lets one neighbour connect.
-func (m *monitor) await(t *testing.T, nb lab.Neighbor) {
+// watch begins to listen as the description says.
+func watch(t *testing.T, d lab.Description) *monitor {
 	t.Helper()
-	peer := &api.Peer{
-		// Routes with the monitor's own AS in the path are those that it is here for.
-		Conf:            &api.PeerConf{NeighborAddress: nb.Address.String(), PeerAsn: nb.ASN, AllowOwnAsn: 10},
-		Transport:       &api.Transport{PassiveMode: true, LocalAddress: m.description.BGP.Addr().String()},
-		GracefulRestart: &api.GracefulRestart{Enabled: true, HelperOnly: true},
+	m := &monitor{description: d, station: listenBMP(t, d.BMP), tables: map[netip.Addr]table{}}
+	s, err := corebgp.NewServer(netip.MustParseAddr("10.0.0.250"))
+	must(t, err)
+	for _, nb := range d.Neighbors {
+		peer := corebgp.PeerConfig{RemoteAddress: nb.Address, LocalAS: d.ASN, RemoteAS: nb.ASN}
+		must(t, s.AddPeer(peer, neighbor{m, nb}, corebgp.WithPassive()))
 	}
-	for _, afi := range []api.Family_Afi{api.Family_AFI_IP, api.Family_AFI_IP6} {
-		peer.AfiSafis = append(peer.AfiSafis, &api.AfiSafi{
-			Config:   &api.AfiSafiConfig{Family: &api.Family{Afi: afi, Safi: api.Family_SAFI_UNICAST}, Enabled: true},
-			AddPaths: &api.AddPaths{Config: &api.AddPathsConfig{Receive: nb.AddPath}},
-		})
-	}
-	must(t, m.bgp.AddPeer(t.Context(), &api.AddPeerRequest{Peer: peer}))
+	l, err := net.Listen("tcp4", d.BGP.String())
+	must(t, err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = s.Serve([]net.Listener{l}) // ends with Close
+	}()
+	t.Cleanup(func() { s.Close(); <-ended })
+	return m
 }
 
-// routes describes what a neighbour has shown for a prefix, one line for each path, sorted.
-func (m *monitor) routes(t *testing.T, neighbor string, p netip.Prefix) []string {
-	t.Helper()
-	i := slices.IndexFunc(m.description.Neighbors, func(nb lab.Neighbor) bool { return nb.Name == neighbor })
-	family := &api.Family{Afi: api.Family_AFI_IP, Safi: api.Family_SAFI_UNICAST}
-	if p.Addr().Is6() {
-		family.Afi = api.Family_AFI_IP6
+// neighbor takes in the session with one neighbour.
+type neighbor struct {
+	*monitor
+	lab.Neighbor
+}
+
+func (n neighbor) GetCapabilities(corebgp.PeerConfig) []corebgp.Capability {
+	caps := []corebgp.Capability{
+		corebgp.NewMPExtensionsCapability(corebgp.AFI_IPV4, corebgp.SAFI_UNICAST),
+		corebgp.NewMPExtensionsCapability(corebgp.AFI_IPV6, corebgp.SAFI_UNICAST),
+		{Code: corebgp.CAP_GRACEFUL_RESTART, Value: []byte{0, 0}}, // for no family: only to be sent End-of-RIB
 	}
-	lines := []string{}
-	must(t, m.bgp.ListPath(t.Context(), &api.ListPathRequest{
-		TableType: api.TableType_ADJ_IN, Name: m.description.Neighbors[i].Address.String(), Family: family,
-		Prefixes: []*api.TableLookupPrefix{{Prefix: p.String()}},
-	}, func(d *api.Destination) {
-		for _, path := range d.Paths {
-			lines = append(lines, line(t, path))
+	if n.AddPath {
+		caps = append(caps, corebgp.NewAddPathCapability([]corebgp.AddPathTuple{
+			{AFI: corebgp.AFI_IPV4, SAFI: corebgp.SAFI_UNICAST, Rx: true}, {AFI: corebgp.AFI_IPV6, SAFI: corebgp.SAFI_UNICAST, Rx: true},
+		}))
+	}
+	return caps
+}
+
+func (n neighbor) OnOpenMessage(corebgp.PeerConfig, netip.Addr, []corebgp.Capability) *corebgp.Notification {
+	return nil
+}
+
+func (n neighbor) OnEstablished(corebgp.PeerConfig, corebgp.UpdateMessageWriter) corebgp.UpdateMessageHandler {
+	return func(_ corebgp.PeerConfig, body []byte) *corebgp.Notification {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.tables[n.Address] == nil {
+			n.tables[n.Address] = table{}
 		}
-	}))
+		n.tables[n.Address].update(body, n.AddPath)
+		return nil
+	}
+}
+
+func (n neighbor) OnClose(corebgp.PeerConfig) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.tables, n.Address)
+}
+
+// endOfRIB names the entries that End-of-RIB leaves in a table: for each family, what was there when it came. GoBGP takes the families in
+// either order.
+const endOfRIB word = "End-of-RIB"
+
+type word string
+
+func (w word) String() string { return string(w) }
+
+// update applies an UPDATE. What can't be decoded stays in the table as an entry that no test expects.
+func (v table) update(body []byte, addPath bool) {
+	options := &bgp.MarshallingOption{}
+	if addPath {
+		options.AddPath = map[bgp.RouteFamily]bgp.BGPAddPathMode{
+			bgp.RF_IPv4_UC: bgp.BGP_ADD_PATH_RECEIVE, bgp.RF_IPv6_UC: bgp.BGP_ADD_PATH_RECEIVE,
+		}
+	}
+	u := &bgp.BGPUpdate{}
+	if err := u.DecodeFromBytes(body, options); err != nil {
+		v[pathKey{prefix: "undecodable"}] = err.Error()
+		return
+	}
+	if eor, family := u.IsEndOfRib(); eor {
+		v[pathKey{endOfRIB.String(), uint32(family)}] = fmt.Sprintf("%s after %d paths", family, v.paths(family))
+		return
+	}
+	for _, w := range u.WithdrawnRoutes {
+		delete(v, pathKey{w.String(), w.PathIdentifier()})
+	}
+	text := describe(u.PathAttributes)
+	for _, r := range u.NLRI {
+		v[pathKey{r.String(), r.PathIdentifier()}] = text
+	}
+	for _, a := range u.PathAttributes {
+		switch a := a.(type) {
+		case *bgp.PathAttributeMpReachNLRI:
+			for _, r := range a.Value {
+				v[pathKey{r.String(), r.PathIdentifier()}] = text
+			}
+		case *bgp.PathAttributeMpUnreachNLRI:
+			for _, w := range a.Value {
+				delete(v, pathKey{w.String(), w.PathIdentifier()})
+			}
+		}
+	}
+}
+
+func (v table) paths(family bgp.RouteFamily) int {
+	n := 0
+	for k := range v {
+		if p, err := netip.ParsePrefix(k.prefix); err == nil && p.Addr().Is4() == (family == bgp.RF_IPv4_UC) {
+			n++
+		}
+	}
+	return n
+}
+
+// describe writes the attributes that the tests are about on one line, in this order.
+func describe(attrs []bgp.PathAttributeInterface) string {
+	var path, via, reflected, communities, large string
+	for _, a := range attrs {
+		switch a := a.(type) {
+		case *bgp.PathAttributeAsPath:
+			path = "[" + bgp.AsPathString(a) + "]"
+		case *bgp.PathAttributeNextHop:
+			via = " via " + a.Value.String()
+		case *bgp.PathAttributeMpReachNLRI:
+			via = " via " + a.Nexthop.String()
+		case *bgp.PathAttributeOriginatorId:
+			reflected = " originator " + a.Value.String() + reflected
+		case *bgp.PathAttributeClusterList:
+			reflected += " cluster " + a.Value[0].String()
+		case *bgp.PathAttributeCommunities:
+			for _, c := range a.Value {
+				communities += fmt.Sprintf(" %d:%d", c>>16, c&0xffff)
+			}
+		case *bgp.PathAttributeLargeCommunities:
+			large = " " + a.Values[0].String()
+		}
+	}
+	return path + via + reflected + communities + large
+}
+
+// shown lists what a neighbour has shown for a prefix, one line for each path, sorted.
+func (m *monitor) shown(neighbor, prefix string) []string {
+	i := slices.IndexFunc(m.description.Neighbors, func(nb lab.Neighbor) bool { return nb.Name == neighbor })
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	lines := []string{}
+	for k, text := range m.tables[m.description.Neighbors[i].Address] {
+		if k.prefix == prefix {
+			lines = append(lines, text)
+		}
+	}
 	slices.Sort(lines)
 	return lines
 }
 
-func line(t *testing.T, p *api.Path) string {
-	t.Helper()
-	attrs, err := apiutil.GetNativePathAttributes(p)
-	must(t, err)
-	var s string
-	for _, a := range attrs {
-		switch a := a.(type) {
-		case *bgp.PathAttributeAsPath:
-			s += "[" + bgp.AsPathString(a) + "]"
-		case *bgp.PathAttributeNextHop:
-			s += " via " + a.Value.String()
-		case *bgp.PathAttributeMpReachNLRI:
-			s += " via " + a.Nexthop.String()
-		case *bgp.PathAttributeCommunities:
-			for _, c := range a.Value {
-				s += fmt.Sprintf(" %d:%d", c>>16, c&0xffff)
-			}
-		case *bgp.PathAttributeLargeCommunities:
-			s += " " + a.Values[0].String()
-		case *bgp.PathAttributeOriginatorId:
-			s += " originator " + a.Value.String()
-		case *bgp.PathAttributeClusterList:
-			s += " cluster " + a.Value[0].String()
-		}
-	}
-	return s
-}
-
 // want waits until a neighbour has shown exactly these paths.
-func (m *monitor) want(t *testing.T, neighbor string, p netip.Prefix, lines ...string) {
+func (m *monitor) want(t *testing.T, neighbor string, prefix fmt.Stringer, lines ...string) {
 	t.Helper()
 	slices.Sort(lines)
 	eventually(t, func() error {
-		if got := m.routes(t, neighbor, p); !slices.Equal(got, lines) {
-			return fmt.Errorf("%s shows for %s:\n%q\nwant:\n%q", neighbor, p, got, lines)
+		if got := m.shown(neighbor, prefix.String()); !slices.Equal(got, lines) {
+			return fmt.Errorf("%s shows for %s:\n%q\nwant:\n%q", neighbor, prefix, got, lines)
 		}
 		return nil
 	})

@@ -79,22 +79,22 @@ func New(o Options) (*Network, error) {
 		return nil, err
 	}
 	monitor := n.block.host(monitorHost)
-	n.options.BGP = cmpAddr(o.BGP, netip.AddrPortFrom(monitor, bgpPort))
-	n.options.BMP = cmpAddr(o.BMP, netip.AddrPortFrom(monitor, bmpPort))
+	n.options.BGP = orElse(o.BGP, netip.AddrPortFrom(monitor, bgpPort))
+	n.options.BMP = orElse(o.BMP, netip.AddrPortFrom(monitor, bmpPort))
 	n.endWith, n.end = context.WithCancel(context.Background())
 	return n, nil
 }
 
-func cmpAddr(a, otherwise netip.AddrPort) netip.AddrPort {
+func orElse(a, otherwise netip.AddrPort) netip.AddrPort {
 	if a.IsValid() {
 		return a
 	}
 	return otherwise
 }
 
-// Start brings the speakers up, which takes about two seconds; the sessions with the monitor may come later: wait with Ready. The context
-// bounds the start, not the life of the network. The monitor may begin to listen before or after; before is faster. After an error the
-// network is stopped.
+// Start brings the speakers up, which takes about two seconds, and then opens the sessions with the monitor, which takes one or two more:
+// wait for those with Ready. The context bounds the start, not the life of the network. The monitor may begin to listen before or after;
+// before is faster. After an error the network is stopped.
 func (n *Network) Start(ctx context.Context) error {
 	if n.started || n.endWith.Err() != nil {
 		return errors.New("this network has been started or stopped before; make a new one")
@@ -105,7 +105,7 @@ func (n *Network) Start(ctx context.Context) error {
 			n.log.Error("the RPKI cache stopped", slog.Any("error", err))
 		}
 	})
-	for _, step := range []func(context.Context) error{n.startSpeakers, n.watch, n.connect, n.connectMonitor, n.startBMP, n.announceAll} {
+	for _, step := range []func(context.Context) error{n.startSpeakers, n.watch, n.connect, n.startBMP, n.announceAll, n.connectMonitor} {
 		if err := step(ctx); err != nil {
 			n.Stop()
 			return err
@@ -155,26 +155,40 @@ func (n *Network) applyPolicy(ctx context.Context, s *speaker) error {
 
 // connect adds the waiting end of each session before the one that opens it, so that no attempt is refused.
 func (n *Network) connect(ctx context.Context) error {
-	for _, opens := range []bool{false, true} {
-		for _, s := range n.speakers {
-			for _, name := range s.uplinks {
-				at, other, port := n.speaker(name), s, uint16(0)
-				if opens {
-					at, other, port = s, n.speaker(name), bgpPort
-				}
-				client := at.role == reflectorRole
-				if err := at.addNeighbor(ctx, neighbor{address: other.address, port: port, asn: other.asn, client: client}); err != nil {
-					return err
-				}
-			}
+	type link struct{ opens, waits *speaker }
+	var links []link
+	for _, s := range n.speakers {
+		for _, name := range s.uplinks {
+			links = append(links, link{opens: s, waits: n.speaker(name)})
+		}
+	}
+	for _, l := range links {
+		opener := neighbor{address: l.opens.address, asn: l.opens.asn, client: l.waits.role == reflectorRole}
+		if err := l.waits.addNeighbor(ctx, opener); err != nil {
+			return err
+		}
+	}
+	for _, l := range links {
+		if err := l.opens.addNeighbor(ctx, neighbor{address: l.waits.address, port: bgpPort, asn: l.waits.asn}); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// connectMonitor opens the sessions towards the monitor. For the reflector it is a client like the sites, since GoBGP gives
-// ORIGINATOR_ID and CLUSTER_LIST to clients only.
+// connectMonitor lets the monitor in once the network has found its rest, so that what the monitor is shown first is complete, and not the
+// confusion of a network that starts. It opens the sessions and releases the BMP stream. For the reflector, the monitor is a client like
+// the sites, since GoBGP gives ORIGINATOR_ID and CLUSTER_LIST to clients only.
 func (n *Network) connectMonitor(ctx context.Context) error {
+	err := settle(ctx, func(ctx context.Context) (string, error) {
+		if what, err := n.lackingSite(ctx); err != nil || what != "" {
+			return what, err
+		}
+		return n.lackingView(ctx)
+	})
+	if err != nil {
+		return err
+	}
 	to := neighbor{address: n.options.BGP.Addr(), port: n.options.BGP.Port(), asn: OurASN, endOfRIB: true}
 	internal, external := to, to
 	internal.client, internal.addPath = true, true
@@ -188,6 +202,7 @@ func (n *Network) connectMonitor(ctx context.Context) error {
 			return err
 		}
 	}
+	close(n.relay.release)
 	return nil
 }
 

@@ -21,11 +21,11 @@ func TestNetwork(t *testing.T) {
 	n, m := bring(t)
 	ctx := t.Context()
 	const (
-		ams = "[] via 10.0.1.1 64500:101 originator 10.0.1.1 cluster 10.0.0.1 64500:1:101"
-		nrt = "[] via 10.0.2.1 64500:102 originator 10.0.2.1 cluster 10.0.0.1 64500:1:102"
-		iad = "[] via 10.0.3.1 64500:103 originator 10.0.3.1 cluster 10.0.0.1 64500:1:103"
-		a   = "[64496 64500] 64500:101 64500:1:101 via 10.8.0.1"
-		b   = "[64497 64500] 64500:102 64500:1:102 via 10.8.0.2"
+		ams = "[] via 10.0.1.1 originator 10.0.1.1 cluster 10.0.0.1 64500:101 64500:1:101"
+		nrt = "[] via 10.0.2.1 originator 10.0.2.1 cluster 10.0.0.1 64500:102 64500:1:102"
+		iad = "[] via 10.0.3.1 originator 10.0.3.1 cluster 10.0.0.1 64500:103 64500:1:103"
+		a   = "[64496 64500] via 10.8.0.1 64500:101 64500:1:101"
+		b   = "[64497 64500] via 10.8.0.2 64500:102 64500:1:102"
 	)
 	quiet := func(t *testing.T) {
 		t.Helper()
@@ -39,10 +39,15 @@ func TestNetwork(t *testing.T) {
 	t.Run("quiet", func(t *testing.T) {
 		quiet(t)
 		six := func(s string, i int) string {
-			return strings.Replace(s, fmt.Sprintf(" via 10.0.%d.1", i), "", 1) + fmt.Sprintf(" via 2001:db8:0:%d::1", i)
+			return strings.Replace(s, fmt.Sprintf("via 10.0.%d.1", i), fmt.Sprintf("via 2001:db8:0:%d::1", i), 1)
 		}
 		m.want(t, "rr1", lab.AnycastV6, six(ams, 1), six(nrt, 2), six(iad, 3))
-		m.want(t, "transit-b", lab.AnycastV6, "[64497 64500] 64500:102 64500:1:102 via 2001:db8:8:b::1")
+		m.want(t, "transit-b", lab.AnycastV6, "[64497 64500] via 2001:db8:8:b::1 64500:102 64500:1:102")
+	})
+	t.Run("End-of-RIB comes after a whole table", func(t *testing.T) {
+		m.want(t, "rr1", endOfRIB, "ipv4-unicast after 3 paths", "ipv6-unicast after 3 paths")
+		m.want(t, "transit-a", endOfRIB, "ipv4-unicast after 2 paths", "ipv6-unicast after 1 paths")
+		m.want(t, "transit-b", endOfRIB, "ipv4-unicast after 2 paths", "ipv6-unicast after 1 paths")
 	})
 	t.Run("hijack of the exact prefix", func(t *testing.T) {
 		must(t, n.HijackExact(ctx))
@@ -173,7 +178,7 @@ func testScenario(t *testing.T, n *lab.Network, m *monitor) {
 	views := []func(){
 		0: func() {},
 		1: func() { m.want(t, "transit-b", lab.AnycastV4, "[64497 64511] via 10.8.0.2") },
-		2: func() { m.want(t, "transit-b", lab.AnycastV4, "[64497 64500] 64500:102 64500:1:102 via 10.8.0.2") },
+		2: func() { m.want(t, "transit-b", lab.AnycastV4, "[64497 64500] via 10.8.0.2 64500:102 64500:1:102") },
 		3: func() { m.want(t, "transit-a", lab.HalfV4, "[64496 64511] via 10.8.0.1") },
 		4: func() { m.want(t, "transit-a", lab.HalfV4) },
 		5: func() {},

@@ -25,6 +25,7 @@ type relay struct {
 	log      *slog.Logger
 	reported chan struct{} // closed when they have been, for the first time
 	once     sync.Once
+	release  chan struct{} // closed by the owner when the monitor may have the stream
 
 	mu   sync.Mutex
 	live bool
@@ -42,7 +43,7 @@ const (
 )
 
 func newRelay(l net.Listener, from netip.Addr, to netip.AddrPort, peers int, log *slog.Logger) *relay {
-	return &relay{listener: l, from: from, to: to, peers: peers, log: log, reported: make(chan struct{})}
+	return &relay{listener: l, from: from, to: to, peers: peers, log: log, reported: make(chan struct{}), release: make(chan struct{})}
 }
 
 // connected tells that the monitor receives the stream.
@@ -89,6 +90,11 @@ func (r *relay) pass(ctx context.Context, router net.Conn) error {
 		}
 	}
 	r.once.Do(func() { close(r.reported) })
+	select {
+	case <-r.release:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	monitor, err := r.dial(ctx)
 	if err != nil {
 		return err

@@ -44,6 +44,7 @@ func TestRelay(t *testing.T) {
 	}
 
 	l := listen(t, to.String())
+	close(r.release)
 	monitor := acceptFrom(t, l)
 	expect(t, monitor, opening)
 	send(t, router, bmp(0, "route"))

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"anywatch/cmd/internal/lab"
+
+	"github.com/goccy/go-yaml"
 )
 
 // TestScenario holds the demonstration to its promises: the first thing happens within seconds, all is over within a minute and a half,
@@ -115,6 +117,9 @@ func TestDescription(t *testing.T) {
 			t.Errorf("the configuration lacks:\n%s\nit is:\n%s", want, text)
 		}
 	}
+	if err := yaml.Unmarshal([]byte(text), new(map[string]any)); err != nil {
+		t.Errorf("the configuration is no YAML: %v", err)
+	}
 	if strings.Contains(text, "<no value>") || strings.Contains(text, "{{") {
 		t.Errorf("the configuration is not filled in:\n%s", text)
 	}
@@ -161,7 +166,7 @@ func TestReadySaysWhatIsLacking(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("that is enough"))
 	err = n.Ready(ctx)
-	if err == nil || !strings.Contains(err.Error(), "session with") || !strings.HasSuffix(err.Error(), "that is enough") {
+	if err == nil || !strings.Contains(err.Error(), "has no BGP session with the monitor at 127.64.") || !strings.HasSuffix(err.Error(), "that is enough") {
 		t.Errorf("got %v", err)
 	}
 }

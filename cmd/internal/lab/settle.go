@@ -54,11 +54,12 @@ func (n *Network) lacking(ctx context.Context) (string, error) {
 
 func (n *Network) lackingSession(context.Context) (string, error) {
 	for _, s := range n.all() {
-		for _, a := range s.silent() {
-			if a == n.options.BGP.Addr() {
-				return fmt.Sprintf("%s (%s) has no BGP session with the monitor at %s", s.name, s.address, n.options.BGP), nil
-			}
-			return fmt.Sprintf("%s (%s) has no BGP session with %s", s.name, s.address, a), nil
+		silent := s.silent()
+		switch {
+		case slices.Contains(silent, n.options.BGP.Addr()):
+			return fmt.Sprintf("%s (%s) has no BGP session with the monitor at %s", s.name, s.address, n.options.BGP), nil
+		case len(silent) > 0:
+			return fmt.Sprintf("%s (%s) has no BGP session with %v", s.name, s.address, silent[0]), nil
 		}
 	}
 	return "", nil

@@ -91,7 +91,9 @@ func (s *speaker) addNeighbor(ctx context.Context, n neighbor) error {
 	peer := &api.Peer{
 		Conf:      &api.PeerConf{NeighborAddress: n.address.String(), PeerAsn: n.asn, AllowAspathLoopLocal: n.ownASLoop},
 		Transport: &api.Transport{LocalAddress: s.address.String(), RemotePort: uint32(n.port), PassiveMode: n.port == 0},
-		Timers:    &api.Timers{Config: &api.TimersConfig{ConnectRetry: connectRetry, IdleHoldTimeAfterReset: 1, HoldTime: holdTime, KeepaliveInterval: holdTime / 3}},
+		Timers: &api.Timers{Config: &api.TimersConfig{
+			ConnectRetry: connectRetry, IdleHoldTimeAfterReset: 1, HoldTime: holdTime, KeepaliveInterval: holdTime / 3,
+		}},
 	}
 	if n.client {
 		peer.RouteReflector = &api.RouteReflector{RouteReflectorClient: true, RouteReflectorClusterId: s.routerID.String()}
