@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"anywatch/collector/internal/tcp"
 )
 
 const (
@@ -55,16 +56,7 @@ func newConn(c net.Conn, ours time.Duration, now func() time.Time, others func()
 }
 
 // RemoteAddr gives the peer's address, IPv4 as IPv4 also where the listener takes both families.
-func (c *conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(remote(c.Conn)) }
-
-func remote(c net.Conn) netip.AddrPort {
-	t, ok := c.RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	ap := t.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-}
+func (c *conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(tcp.Remote(c.Conn)) }
 
 // Read gives corebgp the messages, one after the other.
 func (c *conn) Read(p []byte) (int, error) {

@@ -1,17 +1,15 @@
 package bgp
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"syscall"
 	"time"
 
 	"github.com/jwhited/corebgp"
 
-	"anywatch/collector"
+	"anywatch/collector/internal/tcp"
 )
 
 // listener is one address that we listen on, with the keys that are set on it.
@@ -22,13 +20,7 @@ type listener struct {
 	guarded bool // its TTLs were set
 }
 
-func (l *listener) addr() netip.AddrPort {
-	t, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	return t.AddrPort()
-}
+func (l *listener) addr() netip.AddrPort { return tcp.Addr(l.TCPListener) }
 
 // takes tells whether peers of an address's family can connect here. Where no address is given, the socket takes both families unless the
 // host has no IPv6.
@@ -59,18 +51,11 @@ func listenAll(cfg Config) (list []*listener, err error) {
 }
 
 func listen(text string) (*listener, error) {
-	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
-	lc.SetMultipathTCP(false) // Go listens with it by default, and a Multipath TCP socket knows neither MD5 nor a least TTL
-	l, err := lc.Listen(context.Background(), "tcp", text)
-	switch {
-	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("listening on %s is not permitted: ports below 1024 need CAP_NET_BIND_SERVICE, or choose a higher port: %w", text, err)
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("another program, perhaps a BGP daemon, listens on %s already: %w", text, err)
-	case err != nil:
-		return nil, fmt.Errorf("can't listen on %s for BGP: %w", text, err)
+	l, err := tcp.Listen(text, "BGP")
+	if err != nil {
+		return nil, err
 	}
-	return &listener{TCPListener: l.(*net.TCPListener), text: text, keys: make(map[netip.Prefix]Password)}, nil
+	return &listener{TCPListener: l, text: text, keys: make(map[netip.Prefix]Password)}, nil
 }
 
 func closeAll(list []*listener) {
@@ -170,44 +155,20 @@ func (l *listener) forget(cfg Config) (faults error) {
 // accept starts the loop that accepts a listener's connections; s.mu must be held.
 func (s *Source) accept(r *run, l *listener) {
 	r.group.Go(func() {
-		backoff := collector.Backoff{First: 50 * time.Millisecond, Max: 5 * time.Second}
-		for {
-			c, err := l.AcceptTCP()
-			switch {
-			case err == nil:
-				backoff.Reset()
-				s.admit(r, c)
-			case errors.Is(err, net.ErrClosed):
-				return
-			case temporary(err):
-				s.deps.Log.Error("BGP connection could not be accepted", "listen", l.text, "error", err)
-				if !collector.Sleep(r.ctx, backoff.Next()) {
-					return
-				}
-			default:
-				select {
-				case r.failed <- fmt.Errorf("listening on %s for BGP failed: %w", l.text, err):
-				default:
-				}
-				return
-			}
+		err := tcp.Accept(r.ctx, l.TCPListener, s.deps.Log, func(c *net.TCPConn) { s.admit(r, c) })
+		if err == nil {
+			return
+		}
+		select {
+		case r.failed <- err:
+		default: // one failure is enough to end the source
 		}
 	})
 }
 
-// temporary tells of an error that passes: no more file descriptors or memory, or a peer that was gone before we looked.
-func temporary(err error) bool {
-	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EINTR} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
 // admit looks who is there, and begins a session or closes the connection.
 func (s *Source) admit(r *run, c *net.TCPConn) {
-	addr := remote(c).Addr()
+	addr := tcp.Remote(c).Addr()
 	nb, ok := s.table.Load().find(addr)
 	if !ok {
 		s.refuse(c, "", "no neighbor and no range of the configuration has its address")
@@ -242,7 +203,7 @@ func (s *Source) claim(r *run, nb Neighbor, c net.Conn) (*session, cease) {
 	if r.ctx.Err() != nil {
 		return nil, cease{ceaseShutdown, "anywatch is shutting down"}
 	}
-	addr := remote(c).Addr()
+	addr := tcp.Remote(c).Addr()
 	old := s.sessions[addr]
 	if old != nil && !old.replaceable() {
 		return nil, cease{ceaseCollision, "the peer has a session already"}
@@ -276,7 +237,7 @@ func (s *Source) release(x *session) {
 func (s *Source) refuse(c net.Conn, neighbor, why string) {
 	s.refused.Add(1)
 	if n, ok := s.strange.Pass(); ok {
-		s.deps.Log.Warn("BGP connection refused", "from", remote(c).Addr(), "neighbor", neighbor, "why", why, "not_logged", n)
+		s.deps.Log.Warn("BGP connection refused", "from", tcp.Remote(c).Addr(), "neighbor", neighbor, "why", why, "not_logged", n)
 	}
 	_ = c.Close()
 }

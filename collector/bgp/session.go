@@ -13,6 +13,7 @@ import (
 
 	"anywatch/collector"
 	"anywatch/collector/internal/open"
+	"anywatch/collector/internal/tcp"
 	"anywatch/collector/route"
 	"anywatch/collector/screen"
 )
@@ -43,7 +44,7 @@ type session struct {
 }
 
 func newSession(src *Source, r *run, nb Neighbor, c net.Conn, prev *session) *session {
-	s := &session{src: src, nb: nb, addr: remote(c).Addr(), done: make(chan struct{}), prev: prev}
+	s := &session{src: src, nb: nb, addr: tcp.Remote(c).Addr(), done: make(chan struct{}), prev: prev}
 	s.conn = newConn(c, src.table.Load().cfg.HoldTime, src.deps.Now, s.heard)
 	s.in = collector.Intake{Screen: screen.New(src.deps.Live), Out: &zeroGuard{session: s, out: r.out}}
 	s.ctx, s.stop = context.WithCancel(context.Background())

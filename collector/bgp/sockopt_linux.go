@@ -6,6 +6,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"anywatch/collector/internal/tcp"
 )
 
 // setTTL makes a socket send with a TTL of 255, as GTSM asks (RFC 5082 section 3). On a listener it holds for all its connections, from
@@ -52,7 +54,7 @@ func control(c syscall.Conn, set func(fd int) error) error {
 
 // protect does for a new connection what GTSM asks.
 func protect(c *net.TCPConn, hops int) error {
-	v4 := remote(c).Addr().Is4()
+	v4 := tcp.Remote(c).Addr().Is4()
 	if err := setTTL(c, v4); err != nil {
 		return fmt.Errorf("the TTL of its connection could not be set: %w", err)
 	}
