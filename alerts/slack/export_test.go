@@ -1,0 +1,4 @@
+package slack
+
+// Clip is clip, for its test.
+var Clip = clip
