@@ -95,7 +95,7 @@ func (d *demo) prepare() (err error) {
 		d.network.Stop()
 		return err
 	}
-	d.screen = terminal.New(terminal.Config{Out: d.out, Color: colored()})
+	d.screen = terminal.New("terminal", d.out, terminal.Options{Color: colored()})
 	sinks := []alerts.Route{{Sink: d.screen}, {Sink: d.seen}}
 	if d.daemon, err = app.New(app.Options{Config: cfg, Log: d.log, Now: time.Now, Sinks: sinks}); err != nil {
 		d.network.Stop()

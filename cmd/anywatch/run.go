@@ -57,7 +57,7 @@ func terminalSink(out io.Writer) []alerts.Route {
 	if !ok || !isatty.IsTerminal(f.Fd()) {
 		return nil
 	}
-	return []alerts.Route{{Sink: terminal.New(terminal.Config{Out: f, Color: colored()})}}
+	return []alerts.Route{{Sink: terminal.New("terminal", f, terminal.Options{Color: colored()})}}
 }
 
 // colored tells whether to use colour, as https://no-color.org asks.

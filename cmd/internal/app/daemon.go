@@ -52,6 +52,7 @@ type Daemon struct {
 
 	mu         sync.Mutex // guards what a reload changes
 	config     *config.Config
+	sinks      sinkSet
 	stopKeeper context.CancelFunc
 }
 
@@ -99,10 +100,11 @@ func (c *cleanups) run() {
 }
 
 func (d *Daemon) newDispatcher(c *config.Config) (*alerts.Dispatcher, error) {
-	routes, err := sinks(c, d.log)
+	routes, set, err := d.sinks.routes(c, d.log)
 	if err != nil {
 		return nil, err
 	}
+	d.sinks = set
 	return alerts.New(alerts.Config{
 		Routes: append(routes, d.options.Sinks...), GroupWait: c.Alerts.GroupWait,
 		Log: d.log, Metrics: alerts.NewMetrics(d.registry),

@@ -2,15 +2,21 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
 	"anywatch/cmd/internal/config"
 	"anywatch/collector"
 	"anywatch/collector/bgp"
+	"anywatch/collector/bmp"
 	"anywatch/collector/route"
 	"anywatch/collector/screen"
 )
@@ -28,17 +34,32 @@ type feedDeps struct {
 type feeds struct {
 	deps feedDeps
 	bgp  *bgp.Source
+	bmp  *bmp.Source
 }
 
 // newFeeds makes the sources; what can't listen fails here.
-func newFeeds(c *config.Config, deps feedDeps) (*feeds, error) {
-	f := &feeds{deps: deps}
+func newFeeds(c *config.Config, deps feedDeps) (f *feeds, err error) {
+	f = &feeds{deps: deps}
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
 	if c.Sources.BGP != nil {
-		src, err := bgp.New(bgpConfig(c), bgp.Deps{Live: deps.live, Registry: deps.registry, Counters: deps.metrics.Source("bgp"), Log: deps.log, Now: deps.now})
+		d := bgp.Deps{Live: deps.live, Registry: deps.registry, Counters: deps.metrics.Source("bgp"), Log: deps.log, Now: deps.now}
+		if f.bgp, err = bgp.New(bgpConfig(c), d); err != nil {
+			return nil, err
+		}
+	}
+	if c.Sources.BMP != nil {
+		cfg, err := bmpConfig(c)
 		if err != nil {
 			return nil, err
 		}
-		f.bgp = src
+		d := bmp.Deps{Live: deps.live, Registry: deps.registry, Counters: deps.metrics.Source("bmp"), Log: deps.log, Now: deps.now}
+		if f.bmp, err = bmp.New(cfg, d); err != nil {
+			return nil, err
+		}
 	}
 	return f, nil
 }
@@ -47,11 +68,17 @@ func (f *feeds) close() {
 	if f.bgp != nil {
 		f.bgp.Close()
 	}
+	if f.bmp != nil {
+		f.bmp.Close()
+	}
 }
 
 func (f *feeds) sources() (list []collector.Source) {
 	if f.bgp != nil {
 		list = append(list, f.bgp)
+	}
+	if f.bmp != nil {
+		list = append(list, f.bmp)
 	}
 	return list
 }
@@ -65,21 +92,73 @@ func (f *feeds) run(ctx context.Context, out collector.Sink) {
 	wg.Wait()
 }
 
+// reload changes what may change while running. A kind of source that comes or goes as a whole takes a restart, and that is said.
 func (f *feeds) reload(c *config.Config) error {
+	if (f.bgp == nil) != (c.Sources.BGP == nil) || (f.bmp == nil) != (c.Sources.BMP == nil) {
+		f.deps.log.Warn("a kind of source was added or removed; it takes effect with the next start")
+	}
 	if f.bgp != nil && c.Sources.BGP != nil {
-		return f.bgp.Reload(bgpConfig(c))
+		if err := f.bgp.Reload(bgpConfig(c)); err != nil {
+			return err
+		}
+	}
+	if f.bmp != nil && c.Sources.BMP != nil {
+		cfg, err := bmpConfig(c)
+		if err != nil {
+			return err
+		}
+		return f.bmp.Reload(cfg)
 	}
 	return nil
 }
 
 // refresh asks for tables to be sent again.
 func (f *feeds) refresh(ctx context.Context) {
-	if f.bgp == nil {
-		return
+	var err error
+	if f.bgp != nil {
+		err = f.bgp.Refresh(ctx)
 	}
-	if err := f.bgp.Refresh(ctx); err != nil {
+	if f.bmp != nil {
+		err = errors.Join(err, f.bmp.Refresh(ctx))
+	}
+	if err != nil {
 		f.deps.log.Warn("some peers could not be asked for their tables; what is newly watched shows with its next change", "error", err)
 	}
+}
+
+// bmpConfig turns the configuration into the station's. Without allow, routers may connect from everywhere.
+func bmpConfig(c *config.Config) (bmp.Config, error) {
+	b := c.Sources.BMP
+	out := bmp.Config{Listen: b.Listen, Allow: b.Allow, VRFs: b.VRFs, ASNs: c.ASNs}
+	if len(out.Allow) == 0 {
+		out.Allow = []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
+	}
+	var err error
+	if !b.TLS.Cert.IsZero() {
+		out.TLS, err = serverTLS(b.TLS)
+	}
+	return out, err
+}
+
+// serverTLS reads the files of a TLS server; with a client CA, clients must show a certificate of it.
+func serverTLS(t config.TLS) (*tls.Config, error) {
+	cert, err := tls.LoadX509KeyPair(t.Cert.Path, t.Key.Path)
+	if err != nil {
+		return nil, fmt.Errorf("tls: %s and %s are no pair of certificate and key: %w", t.Cert, t.Key, err)
+	}
+	out := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	if t.ClientCA.IsZero() {
+		return out, nil
+	}
+	pem, err := os.ReadFile(t.ClientCA.Path)
+	if err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	out.ClientCAs, out.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
+	if !out.ClientCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("tls: %s holds no certificate", t.ClientCA)
+	}
+	return out, nil
 }
 
 func bgpConfig(c *config.Config) bgp.Config {

@@ -61,11 +61,8 @@ func readVRPFiles(c *config.Config) (files []rpki.Source, slurm *rpki.SLURM, err
 func (k *keeper) rebuild() {
 	k.mu.Lock()
 	sources := append([]rpki.Source(nil), k.files...)
-	for _, c := range k.caches {
-		if s := k.statuses[c.Address]; s.Set != nil { // fresh, or stale and not expired: the first such cache is used
-			sources = append(sources, s.Source())
-			break
-		}
+	if s, ok := k.best(); ok {
+		sources = append(sources, s.Source())
 	}
 	slurm := k.slurm
 	k.mu.Unlock()
@@ -75,6 +72,18 @@ func (k *keeper) rebuild() {
 	}
 	k.cache.Store(t)
 	k.changed(t)
+}
+
+// best gives the first cache, in the order of the configuration, whose data are fresh; else the first whose data have not expired.
+func (k *keeper) best() (rtr.Status, bool) {
+	for _, good := range []rtr.State{rtr.Fresh, rtr.Stale, rtr.Waiting} {
+		for _, c := range k.caches {
+			if s := k.statuses[c.Address]; s.Set != nil && s.State == good {
+				return s, true
+			}
+		}
+	}
+	return rtr.Status{}, false
 }
 
 // run follows the caches and the files until ctx ends.

@@ -17,7 +17,7 @@ func (d *Daemon) Reload(ctx context.Context, c *config.Config) (err error) {
 	defer d.mu.Unlock()
 	defer func() { d.metrics.reloadedAt(d.now(), err == nil) }()
 	set := Rules(c)
-	routes, err := sinks(c, d.log)
+	routes, kept, err := d.sinks.routes(c, d.log)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (d *Daemon) Reload(ctx context.Context, c *config.Config) (err error) {
 		return err
 	}
 	old := d.config
-	d.config = c
+	d.config, d.sinks = c, kept
 	d.live.Swap(Watch(set))
 	d.owner.ask(func(e *detector.Engine) { e.SetRules(set, d.now()) })
 	d.restartKeeper(ctx, c)
