@@ -76,25 +76,25 @@ func filterAction(f *Finding, path route.Path) string {
 	return fmt.Sprintf("Ask %s to withdraw the announcement", f.Offender)
 }
 
-// counterAction tells which announcement would win the traffic back.
+// counterAction tells which announcement would win the traffic back: against a more-specific the same one, else its halves.
 func counterAction(f *Finding) string {
 	p := f.Prefix
-	if f.Kind == SubprefixHijack && acceptable(p.Bits(), p.Addr()) {
-		return fmt.Sprintf("Announce %s yourself at all sites: it competes on equal terms then", p)
+	if f.Kind == SubprefixHijack {
+		return fmt.Sprintf("Announce %s at all your sites%s: then it competes on equal terms", p, condition(p))
 	}
 	low, high, ok := halves(p)
 	if !ok {
 		return ""
 	}
-	if acceptable(p.Bits()+1, p.Addr()) {
-		return fmt.Sprintf("Announce %s and %s: the longer match wins", low, high)
-	}
-	return fmt.Sprintf("Announce %s and %s if your upstreams accept them", low, high)
+	return fmt.Sprintf("Announce %s and %s%s: the longer match wins", low, high, condition(low))
 }
 
-// acceptable tells whether networks commonly accept an announcement of this length: up to /24, and /48.
-func acceptable(bits int, a netip.Addr) bool {
-	return a.Is4() && bits <= 24 || a.Is6() && bits <= 48
+// condition is what an announcement depends on: networks commonly accept prefixes up to /24, and /48.
+func condition(p netip.Prefix) string {
+	if p.Addr().Is4() && p.Bits() <= 24 || p.Addr().Is6() && p.Bits() <= 48 {
+		return ""
+	}
+	return " if your upstreams accept it"
 }
 
 // halves splits a prefix in two.
