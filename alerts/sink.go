@@ -10,7 +10,7 @@ import (
 type Sink interface {
 	// Name is the sink's name in the configuration; it labels metrics and logs.
 	Name() string
-	// Manner says how the sink likes to be told; it is asked once.
+	// Manner says how the sink likes to be told; it does not change.
 	Manner() Manner
 	// Notify delivers. It is called from one goroutine at a time and returns in bounded time, at the latest when ctx ends. An error means
 	// that not everything arrived: the same notification comes again later, unless the error is Permanent. A sink that had part of it

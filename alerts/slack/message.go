@@ -114,7 +114,8 @@ func attachment(changes []detector.Change) slackapi.Attachment {
 		blocks = append(blocks, section(lines("*What to do*", "• ", actions, limitText)))
 	}
 	blocks = append(blocks, slackapi.NewContextBlock("", mrkdwn(history(&worst.Incident, len(changes)))))
-	return slackapi.Attachment{Color: color(worst), Fallback: headline(changes), Blocks: slackapi.Blocks{BlockSet: blocks}}
+	plain := strings.ReplaceAll(headline(changes), "*", "")
+	return slackapi.Attachment{Color: color(worst), Fallback: plain, Blocks: slackapi.Blocks{BlockSet: blocks}}
 }
 
 func color(c detector.Change) string {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	slackapi "github.com/slack-go/slack"
 
@@ -155,15 +154,15 @@ func (s *Sink) forget(p *post) {
 	}
 }
 
-// answer is what the thread says of a change.
+// answer is what the thread says of a change. The post itself tells the rest.
 func answer(c detector.Change) string {
 	i := &c.Incident
-	if c.Event == detector.Resolved {
-		text := fmt.Sprintf("%s %s after %s: %s", sign(c), strings.ToUpper(string(c.Event)), lasted(i), i.Summary)
-		if i.Resolution != nil {
-			text += " " + *i.Resolution
-		}
-		return text
+	if c.Event != detector.Resolved {
+		return fmt.Sprintf("%s Now %s: %s", sign(c), i.Severity, i.Summary)
 	}
-	return fmt.Sprintf("%s Now %s: %s", sign(c), i.Severity, i.Summary)
+	why := i.Summary
+	if i.Resolution != nil {
+		why = *i.Resolution
+	}
+	return fmt.Sprintf("%s %s after %s: %s", sign(c), join(" · ", "RESOLVED", subject(i), who(i)), lasted(i), why)
 }

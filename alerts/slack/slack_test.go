@@ -103,7 +103,7 @@ func TestABotPostsOnceChangesAndAnswers(t *testing.T) {
 	if answer.thread != m.ts || answer.broadcast {
 		t.Errorf("the answer stands in the thread %q (broadcast %v); want %q", answer.thread, answer.broadcast, m.ts)
 	}
-	contains(t, answer, "✔ RESOLVED after 2m13s: Over after 2m13s", "withdrew it")
+	contains(t, answer, "✔ RESOLVED · 192.0.2.0/24 · AS64666 after 2m13s: Nobody shows it any more; last: bmp:ams-edge1/10.9.0.1/pre withdrew it")
 }
 
 func TestAHigherSeverityIsSaidAloudInTheThread(t *testing.T) {
@@ -142,7 +142,7 @@ func TestAGroupIsOneMessage(t *testing.T) {
 	tell(t, s, resolved[:30]...)
 	w.expect(change, post)
 	contains(t, m, "▲ *10 of 40 incidents OPEN* critical", "✔ *192.0.0.0/24* resolved after 2m13s", "`id30`")
-	contains(t, w.messages[1], "✔ RESOLVED after 2m13s: Over after 2m13s: AS64666 announces 192.0.0.0/24", "more")
+	contains(t, w.messages[1], "✔ RESOLVED · 192.0.0.0/24 · AS64666 after 2m13s: ", "more")
 	tell(t, s, resolved[30:]...)
 	w.expect(change, post)
 	contains(t, m, "✔ *40 incidents RESOLVED* · origin-hijack · AS64666")
@@ -185,12 +185,12 @@ func TestARepetitionWritesNothingTwice(t *testing.T) {
 		}
 		return ""
 	}
-	if e := fails(t, s, alertstest.Resolved(), other); e.Permanent {
+	if e := fails(t, s, alertstest.Updated(detector.Critical, 9), alertstest.Resolved(), other); e.Permanent {
 		t.Errorf("an error that passes counts as permanent: %v", e.Err)
 	}
 	w.expect(change, post, post)
 	w.refuseIf = nil
-	tell(t, s, alertstest.Resolved(), other)
+	tell(t, s, alertstest.Updated(detector.Critical, 9), alertstest.Resolved(), other)
 	answers := 0
 	for _, m := range w.messages {
 		if m.thread != "" {
