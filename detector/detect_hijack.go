@@ -80,21 +80,21 @@ func filterAction(f *Finding, path route.Path) string {
 func counterAction(f *Finding) string {
 	p := f.Prefix
 	if f.Kind == SubprefixHijack {
-		return fmt.Sprintf("Announce %s at all your sites%s: then it competes on equal terms", p, condition(p))
+		return fmt.Sprintf("Announce %s at all your sites%s: then it competes on equal terms", p, condition(p, "it"))
 	}
 	low, high, ok := halves(p)
 	if !ok {
 		return ""
 	}
-	return fmt.Sprintf("Announce %s and %s%s: the longer match wins", low, high, condition(low))
+	return fmt.Sprintf("Announce %s and %s%s: the longer match wins", low, high, condition(low, "them"))
 }
 
 // condition is what an announcement depends on: networks commonly accept prefixes up to /24, and /48.
-func condition(p netip.Prefix) string {
+func condition(p netip.Prefix, what string) string {
 	if p.Addr().Is4() && p.Bits() <= 24 || p.Addr().Is6() && p.Bits() <= 48 {
 		return ""
 	}
-	return " if your upstreams accept it"
+	return " if your upstreams accept " + what
 }
 
 // halves splits a prefix in two.

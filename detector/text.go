@@ -16,11 +16,11 @@ const evidenceShown = 32
 
 // incident writes a record out as users see it.
 func (e *Engine) incident(r *record) Incident {
-	f := &r.finding
+	f, path := new(r.finding), r.path // copies: what is said stays as it was said
 	d := byKind[f.Kind]
 	i := Incident{
 		ID: r.id, Kind: f.Kind, Severity: r.severity(), State: "open",
-		Prefix: &f.Prefix, Origin: &f.Origin, Path: &r.path,
+		Prefix: &f.Prefix, Origin: &f.Origin, Path: &path,
 		RPKI:     e.rpki(f.RPKI),
 		Vantages: Vantages{Seeing: r.seeing(), Peak: r.peak, Of: e.couldSee(r)},
 		Evidence: r.evidence(),
