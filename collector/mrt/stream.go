@@ -89,6 +89,20 @@ func (s *Stream) Record(ctx context.Context, record []byte) error {
 	return err
 }
 
+// Leave passes over a record without counting or applying it. Only who the peers of a table are is read, because what comes after can't be read
+// without it.
+func (s *Stream) Leave(ctx context.Context, record []byte) error {
+	typ, subtype := binary.BigEndian.Uint16(record[4:]), binary.BigEndian.Uint16(record[6:])
+	if typ != typeTableDumpV2 || subtype != peerIndexTable {
+		return nil
+	}
+	err := s.peerIndexTable(ctx, record[headerSize:])
+	if f, bad := err.(fault); bad {
+		return &Malformed{typ, subtype, f}
+	}
+	return err
+}
+
 func (s *Stream) take(ctx context.Context, typ, subtype uint16, b []byte) error {
 	if typ == typeBGP4MPET {
 		if len(b) < 4 {
