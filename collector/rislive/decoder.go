@@ -117,15 +117,21 @@ func (d *Decoder) quick(ctx context.Context, arrived time.Time) (done bool, err 
 	if len(s.raw) > 0 {
 		return d.rawUpdate(ctx, arrived)
 	}
-	if s.touches || s.announced > 0 && (s.ours || !s.hops) || len(d.ignore) > 0 {
+	if s.touches || s.announced > 0 && (s.ours || !s.hops) {
 		return false, nil
 	}
-	if _, ok := parsePeer(s.peer, s.asn); !ok {
+	p, err := d.peer(s.peer, s.asn, s.host)
+	if err != nil {
 		return false, nil
 	}
-	d.sent, _ = parseTime(s.at)
-	d.count(s.announced + s.withdrawn)
-	return true, nil
+	t := d.time(s.at, arrived)
+	if d.ignore[p.vantage.Peer] {
+		d.count(s.announced + s.withdrawn)
+		return true, nil
+	}
+	err = d.in.Decoded(ctx, p.vantage, t, nil) // counts an update without routes, and lets its vantage be heard
+	d.in.Tally.Prefixes += uint64(s.announced + s.withdrawn)
+	return true, err
 }
 
 // count counts an update that goes no further.

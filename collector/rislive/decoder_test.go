@@ -177,6 +177,23 @@ func TestVantages(t *testing.T) {
 	}
 }
 
+// TestHeard: a vantage is heard with its first update, whatever that is about, and once.
+func TestHeard(t *testing.T) {
+	r := newRig(t, testWatch())
+	var heard []string
+	r.in.Out = collector.SinkFunc(func(_ context.Context, ev collector.Event) error {
+		heard = append(heard, told(ev))
+		return nil
+	})
+	for range 2 {
+		r.line(announcing("203.0.113.0/24", "[64501]"))
+		r.line(strings.Replace(announcing("203.0.113.0/24", "[64501]"), "rrc00", "rrc01", 1))
+	}
+	if want := []string{"20.25 rislive:rrc00/198.51.100.1 heard", "20.25 rislive:rrc01/198.51.100.1 heard"}; !slices.Equal(heard, want) {
+		t.Errorf("got %q, want %q", heard, want)
+	}
+}
+
 // TestRemembered: the withdrawal of a prefix that our AS originated names no AS, and is let through.
 func TestRemembered(t *testing.T) {
 	r := newRig(t, testWatch())

@@ -35,6 +35,9 @@ type rig struct {
 func newRig(tb testing.TB, live *screen.Live, ignore ...netip.Addr) *rig {
 	r := &rig{tb: tb}
 	sink := collector.SinkFunc(func(_ context.Context, ev collector.Event) error {
+		if ev.Kind == collector.Heard { // every vantage's first event; the tests are about what follows
+			return nil
+		}
 		r.events = append(r.events, told(ev))
 		return nil
 	})
