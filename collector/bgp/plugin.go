@@ -89,15 +89,15 @@ func (s *session) update(_ corebgp.PeerConfig, body []byte) *corebgp.Notificatio
 	if s.in.Tally.Messages >= flushEvery {
 		s.src.deps.Counters.Add(&s.in.Tally)
 	}
-	var bad *collector.Malformed
-	switch {
-	case err == nil:
-	case errors.As(err, &bad):
-		s.src.malformed(s.vantage.Name(), err, body)
-	default: // the session is to end while the queue is full
-		return &corebgp.Notification{Code: codeCease}
+	if err == nil {
+		return nil
 	}
-	return nil
+	var bad *collector.Malformed
+	if errors.As(err, &bad) {
+		s.src.malformed(s.vantage.Name(), err, body)
+		return nil
+	}
+	return &corebgp.Notification{Code: codeCease} // the session is to end while the queue is full
 }
 
 // take lets the message in.

@@ -23,14 +23,42 @@ var watched = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustPa
 
 // logs collects what is logged.
 type logs struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+	mu   sync.Mutex
+	buf  bytes.Buffer
+	more chan struct{} // closed with the next line
 }
 
 func (l *logs) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.more != nil {
+		close(l.more)
+		l.more = nil
+	}
 	return l.buf.Write(b)
+}
+
+// wait waits until the log says something.
+func (l *logs) wait(t *testing.T, what string) {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		l.mu.Lock()
+		if strings.Contains(l.buf.String(), what) {
+			l.mu.Unlock()
+			return
+		}
+		if l.more == nil {
+			l.more = make(chan struct{})
+		}
+		more := l.more
+		l.mu.Unlock()
+		select {
+		case <-more:
+		case <-late:
+			t.Fatalf("the log does not say %q:\n%s", what, l)
+		}
+	}
 }
 
 func (l *logs) String() string {

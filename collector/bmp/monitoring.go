@@ -50,7 +50,8 @@ func (s *Stream) routeMonitoring(ctx context.Context, b []byte, at time.Time) er
 		}
 	}
 	s.watchWithdrawals(v, body)
-	return s.take(ctx, v, t, body, b[1]&flagTwoAS != 0)
+	twoAS := b[1]&flagTwoAS != 0
+	return s.take(ctx, v, t, s.ownASOff(v, body, twoAS), twoAS)
 }
 
 // update gives the body of the UPDATE. What follows the message, if anything, is left.
@@ -73,21 +74,34 @@ func (s *Stream) take(ctx context.Context, v *view, t time.Time, body []byte, tw
 	rd.Encoding.TwoByteAS = usual || twoAS
 	before := s.in.Tally
 	err := s.in.Update(ctx, v.vantage, t, body, rd)
-	var bad *collector.Malformed
-	if v.peer.told && errors.As(err, &bad) && bad.Class == route.Unreadable {
-		counted := s.in.Tally
-		s.in.Tally, rd.Trial = before, true
-		again := s.in.Update(ctx, v.vantage, t, body, rd)
-		if rd.Trial = false; errors.As(again, &bad) && bad.Class == route.Unreadable {
-			s.in.Tally = counted
-		} else {
-			err = again
-		}
+	if err != nil && v.peer.told {
+		err = s.doubt(ctx, v, t, body, before, err)
 	}
 	if twoAS {
 		rd.Encoding.TwoByteAS = usual
 	}
 	return err
+}
+
+// doubt reads an update again, by trial, when it could not be read as agreed upon; before is what was counted until it came.
+func (s *Stream) doubt(ctx context.Context, v *view, t time.Time, body []byte, before collector.Tally, err error) error {
+	if !unreadable(err) {
+		return err
+	}
+	counted := s.in.Tally
+	s.in.Tally, v.reader.Trial = before, true
+	again := s.in.Update(ctx, v.vantage, t, body, &v.reader)
+	v.reader.Trial = false
+	if unreadable(again) {
+		s.in.Tally = counted
+		return err
+	}
+	return again
+}
+
+func unreadable(err error) bool {
+	var bad *collector.Malformed
+	return errors.As(err, &bad) && bad.Class == route.Unreadable
 }
 
 // passBy counts an update of a table that is not watched.

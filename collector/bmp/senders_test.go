@@ -167,3 +167,48 @@ func TestLocRIBsOfTwoRouters(t *testing.T) {
 		t.Errorf("vantages %v", ids)
 	}
 }
+
+// FRR puts its own AS in front of what its eBGP peers sent.
+func TestFRROwnASInFront(t *testing.T) {
+	long := make([]uint32, 100) // its attribute has a length of two octets
+	for i := range long {
+		long[i] = 64700
+	}
+	for _, c := range []struct {
+		name       string
+		header     bmp.BMPPeerHeader
+		path, want []uint32
+		stripped   uint64
+	}{
+		{"before policy", header(), []uint32{64500, 64999, 64998}, []uint32{64999, 64998}, 1},
+		{"after policy", header(flags(flagPost)), []uint32{64500, 64999}, []uint32{64999}, 1},
+		{"extended length", header(), append([]uint32{64500, 64999}, long...), append([]uint32{64999}, long...), 1},
+		{"as sent", header(), []uint32{64999, 64998}, []uint32{64999, 64998}, 0},
+		{"a route server's peer", header(), []uint32{64500, 64998}, []uint32{64500, 64998}, 0},
+		{"iBGP", header(asn(64500)), []uint32{64500, 64999}, []uint32{64500, 64999}, 0},
+		{"what is sent", header(flags(flagAdjOut)), []uint32{64500, 64999}, []uint32{64500, 64999}, 0},
+		{"Loc-RIB", locRIB(64500), []uint32{64500, 64999}, []uint32{64500, 64999}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, events := replay(t)
+			feed(t, s, monitoring(t, c.header, announce(c.path, "192.0.2.0/24")))
+			got := (*events)[len(*events)-1].Updates[0]
+			if want := route.SequencePath(asns(c.want)...); !got.Attrs.Path.Equal(want) || got.Announced[0].Prefix != watched[0] || s.stripped != c.stripped {
+				t.Errorf("path %v of %v, want %v; %d were shortened", got.Attrs.Path, got.Announced, want, s.stripped)
+			}
+		})
+	}
+	// Routes of others do not match because of it.
+	s, _ := replay(t)
+	feed(t, s, monitoring(t, header(), announce([]uint32{64500, 64999, 64998}, "10.0.0.0/8")))
+	if got := s.Tally(); got.Matched != 0 || got.Skipped != 1 {
+		t.Errorf("tally %+v", got)
+	}
+}
+
+func asns(list []uint32) (out []route.ASN) {
+	for _, n := range list {
+		out = append(out, route.ASN(n))
+	}
+	return out
+}

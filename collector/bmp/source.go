@@ -55,6 +55,7 @@ type Source struct {
 	owners  owners
 	refused atomic.Uint64
 	frames  atomic.Uint64
+	own     atomic.Uint64
 	types   [knownTypes + 1]atomic.Uint64
 	samples samples.Ring
 	strange samples.Throttle // connections that are refused
@@ -281,8 +282,10 @@ func (s *Source) malformed(from string, at time.Time, err error, frame []byte) {
 	}
 }
 
-// count adds what types of messages a stream has seen to the totals.
+// count adds what a stream has seen to the totals.
 func (s *Source) count(x *Stream) {
+	s.own.Add(x.stripped)
+	x.stripped = 0
 	for i, n := range x.types {
 		if n > 0 {
 			s.types[i].Add(n)
@@ -299,6 +302,9 @@ func (s *Source) Refused() uint64 { return s.refused.Load() }
 
 // BadFrames is how many connections ended because what they sent was no BMP version 3.
 func (s *Source) BadFrames() uint64 { return s.frames.Load() }
+
+// OwnAS is how many paths had the router's own AS in front, put there by the router; it was taken off.
+func (s *Source) OwnAS() uint64 { return s.own.Load() }
 
 // Types is how many messages of each type came, by its name; those of unknown types together.
 func (s *Source) Types() map[string]uint64 {

@@ -51,6 +51,9 @@ func (m *Malformed) Unwrap() error { return m.Err }
 
 // PassedOver tells of an error that only one message, or a piece of a stream, was passed over; after any other, the stream has ended.
 func PassedOver(err error) bool {
+	if err == nil {
+		return false
+	}
 	var message *Malformed
 	var update *collector.Malformed
 	var frame *FrameError
@@ -87,9 +90,13 @@ type Stream struct {
 	clock   time.Time // of the newest message with a time
 	types   [knownTypes + 1]uint64
 	started bool // some message came
-	heads   map[[identityLen]byte]*view
-	head    [identityLen]byte // of the last message, and its view
-	last    *view
+
+	stripped     uint64 // paths from which the router's own AS was taken off
+	saidStripped bool
+	scratch      []byte
+	heads        map[[identityLen]byte]*view
+	head         [identityLen]byte // of the last message, and its view
+	last         *view
 
 	asn      route.ASN  // of the router, as its sessions say
 	mu       sync.Mutex // guards what follows against Peers; only the stream's own goroutine changes it
