@@ -152,10 +152,18 @@ func (d *demo) greet() {
   AS64496   transit-a ─┐
   AS64497   transit-b ─┴─ AS64511, who is up to no good
 
-The daemon peers with the reflector and both transits, takes the reflector's BMP stream, and reads ROAs from an RPKI cache.
-Metrics: http://%s/metrics
+The daemon peers with the reflector and both transits, takes the reflector's BMP stream, and
+reads ROAs from an RPKI cache. Metrics: http://%s/metrics
 
 `, d.daemon.WebAddr())
+}
+
+// heading makes a step of the timeline stand out from the alerts.
+func (d *demo) heading(text string) string {
+	if !colored() {
+		return text
+	}
+	return "\x1b[1;36m" + text + "\x1b[0m"
 }
 
 // play runs the scenario once and judges it, or again and again.
@@ -163,7 +171,7 @@ func (d *demo) play(ctx context.Context) error {
 	for {
 		began := time.Now()
 		p := lab.Playback{Steps: lab.Scenario(), Clock: lab.SystemClock{}, Speed: d.speed, Observe: func(s lab.Step, at time.Time) {
-			fmt.Fprintf(d.out, "%s ── %s\n\n", at.UTC().Format("15:04:05"), s.Title)
+			fmt.Fprintf(d.out, "%s\n\n", d.heading(at.UTC().Format("15:04:05")+" ── "+s.Title))
 		}}
 		if err := p.Play(ctx, d.network); err != nil {
 			return err

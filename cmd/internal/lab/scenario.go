@@ -49,7 +49,7 @@ func Scenario() []Step {
 		},
 		{
 			At:       4 * time.Second,
-			Title:    "AS64511 announces 192.0.2.0/24, which is ours. Its provider AS64497 believes it; AS64496 stays with us.",
+			Title:    "AS64511 announces 192.0.2.0/24, which is ours. AS64497 believes it, AS64496 does not.",
 			Do:       func(ctx context.Context, n *Network) error { return n.HijackExact(ctx) },
 			Expected: []Expected{opens(exact)},
 		},
@@ -61,7 +61,7 @@ func Scenario() []Step {
 		},
 		{
 			At:       20 * time.Second,
-			Title:    "AS64511 announces 192.0.2.128/25, a half of our prefix. Everybody follows the more specific route.",
+			Title:    "AS64511 announces 192.0.2.128/25, a half of ours. Everybody follows the longer match.",
 			Do:       func(ctx context.Context, n *Network) error { return n.HijackMoreSpecific(ctx) },
 			Expected: []Expected{opens(half)},
 		},
