@@ -6,10 +6,12 @@ import (
 )
 
 // filter4 says "certainly not" about IPv4 prefixes, nearly always from one cache line: a bit for each /16 that overlaps a watched prefix
-// (8 KiB, stays in the first-level cache), and behind it a bit for each such /24 (2 MiB, of which only touched pages cost memory). About
-// prefixes up to /24 it is right in both directions: whatever set a bit in their range overlaps them.
+// (8 KiB, stays in the first-level cache), behind it one for each such /20 (128 KiB, stays in the second), and behind that one for each /24
+// (2 MiB, of which only touched pages cost memory). About prefixes up to /24 it is right in both directions: whatever set a bit in their range
+// overlaps them.
 type filter4 struct {
 	by16 [1 << 16 / 64]uint64
+	by20 [1 << 20 / 64]uint64
 	by24 [1 << 24 / 64]uint64
 }
 
@@ -17,6 +19,7 @@ func (f *filter4) add(p netip.Prefix) {
 	b := p.Addr().As4()
 	addr := be32(b[:])
 	setRange(f.by16[:], addr>>16, span(p.Bits(), 16))
+	setRange(f.by20[:], addr>>12, span(p.Bits(), 20))
 	setRange(f.by24[:], addr>>8, span(p.Bits(), 24))
 }
 
@@ -25,14 +28,16 @@ func (f *filter4) may(addr uint32, length int) bool {
 	if length <= 16 {
 		return anyInRange(f.by16[:], addr>>16&^(span(length, 16)-1), span(length, 16))
 	}
-	if f.by16[addr>>22]&(1<<(addr>>16&63)) == 0 {
+	if length < 20 {
+		return anyInRange(f.by20[:], addr>>12&^(span(length, 20)-1), span(length, 20))
+	}
+	if f.by20[addr>>18]&(1<<(addr>>12&63)) == 0 {
 		return false
 	}
 	if length >= 24 {
 		return f.by24[addr>>14]&(1<<(addr>>8&63)) != 0
 	}
-	n := span(length, 24)
-	return anyInRange(f.by24[:], addr>>8&^(n-1), n)
+	return anyInRange(f.by24[:], addr>>8&^(span(length, 24)-1), span(length, 24))
 }
 
 // filter6 does the same for IPv6: a bit for each /16 that overlaps a watched prefix, for announcements shorter than /32, and a hashed bit
