@@ -156,6 +156,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	err := d.closeAlerts(ctx)
 	stopEngine()
 	engine.Wait()
+	d.sinks.close(nil, d.log)
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
 	}

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"anywatch/cmd/internal/config"
@@ -32,36 +33,50 @@ type feedDeps struct {
 
 // feeds are the sources of the configuration.
 type feeds struct {
-	deps feedDeps
-	bgp  *bgp.Source
-	bmp  *bmp.Source
+	deps   feedDeps
+	config *config.Config // in force
+	bgp    *bgp.Source
+	bmp    *bmp.Source
 }
 
 // newFeeds makes the sources; what can't listen fails here.
-func newFeeds(c *config.Config, deps feedDeps) (f *feeds, err error) {
-	f = &feeds{deps: deps}
-	defer func() {
-		if err != nil {
-			f.close()
-		}
-	}()
+func newFeeds(c *config.Config, deps feedDeps) (*feeds, error) {
+	f := &feeds{deps: deps}
+	if err := f.open(c); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *feeds) open(c *config.Config) (err error) {
+	deps := f.deps
+	f.config = c
 	if c.Sources.BGP != nil {
 		d := bgp.Deps{Live: deps.live, Registry: deps.registry, Counters: deps.metrics.Source("bgp"), Log: deps.log, Now: deps.now}
 		if f.bgp, err = bgp.New(bgpConfig(c), d); err != nil {
-			return nil, err
+			return sourceFault("sources.bgp", err)
 		}
 	}
 	if c.Sources.BMP != nil {
 		cfg, err := bmpConfig(c)
 		if err != nil {
-			return nil, err
+			return sourceFault("sources.bmp", err)
 		}
 		d := bmp.Deps{Live: deps.live, Registry: deps.registry, Counters: deps.metrics.Source("bmp"), Log: deps.log, Now: deps.now}
 		if f.bmp, err = bmp.New(cfg, d); err != nil {
-			return nil, err
+			return sourceFault("sources.bmp", err)
 		}
 	}
-	return f, nil
+	return nil
+}
+
+// sourceFault puts the key before what is wrong with a source, and behind it what to do where somebody else has its address.
+func sourceFault(key string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s.listen: %w; choose another address, or stop what listens there", key, err)
+	}
+	return fmt.Errorf("%s: %w", key, err)
 }
 
 func (f *feeds) close() {
@@ -92,22 +107,34 @@ func (f *feeds) run(ctx context.Context, out collector.Sink) {
 	wg.Wait()
 }
 
-// reload changes what may change while running. A kind of source that comes or goes as a whole takes a restart, and that is said.
+// reload changes what may change while running; when it fails, everything is as before. A kind of source that comes or goes as a whole takes a
+// restart, and that is said. BGP comes last, because a session that was ended can't be had back: what else can fail has succeeded by then.
 func (f *feeds) reload(c *config.Config) error {
 	if (f.bgp == nil) != (c.Sources.BGP == nil) || (f.bmp == nil) != (c.Sources.BMP == nil) {
 		f.deps.log.Warn("a kind of source was added or removed; it takes effect with the next start")
 	}
+	if err := f.reloadBMP(c); err != nil {
+		return err
+	}
 	if f.bgp != nil && c.Sources.BGP != nil {
 		if err := f.bgp.Reload(bgpConfig(c)); err != nil {
-			return err
+			return errors.Join(sourceFault("sources.bgp", err), f.reloadBMP(f.config))
 		}
 	}
-	if f.bmp != nil && c.Sources.BMP != nil {
-		cfg, err := bmpConfig(c)
-		if err != nil {
-			return err
-		}
-		return f.bmp.Reload(cfg)
+	f.config = c
+	return nil
+}
+
+func (f *feeds) reloadBMP(c *config.Config) error {
+	if f.bmp == nil || c.Sources.BMP == nil {
+		return nil
+	}
+	cfg, err := bmpConfig(c)
+	if err == nil {
+		err = f.bmp.Reload(cfg)
+	}
+	if err != nil {
+		return sourceFault("sources.bmp", err)
 	}
 	return nil
 }

@@ -30,6 +30,8 @@ func (d *Daemon) Reload(ctx context.Context, c *config.Config) (err error) {
 	if err := d.alerts.Reload(c.Alerts.GroupWait, append(routes, d.options.Sinks...)); err != nil {
 		return err
 	}
+	d.sinks.close(kept, d.log)
+	kept.reopen(d.log)
 	old := d.config
 	d.config, d.sinks = c, kept
 	d.live.Swap(Watch(set))
@@ -49,9 +51,14 @@ func (d *Daemon) ReloadFailed() { d.metrics.reloadedAt(d.now(), false) }
 
 // restartKeeper follows the caches and files of the new configuration. The VRPs that are known stay in use until the new sources have told theirs.
 func (d *Daemon) restartKeeper(ctx context.Context, c *config.Config) {
-	d.stopKeeper()
+	if d.stopKeeper != nil {
+		d.stopKeeper()
+	}
 	if err := d.keeper.load(c); err != nil { // it was read a moment ago
 		d.log.Error("VRPs were not reloaded; the old ones stay in use", "error", err)
+	}
+	if d.stopKeeper == nil {
+		return // the daemon is only starting: Run begins to follow them, by this configuration
 	}
 	ctx, d.stopKeeper = context.WithCancel(ctx)
 	go d.keeper.run(ctx, c)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"reflect"
 
@@ -43,6 +44,31 @@ func (old sinkSet) routes(c *config.Config, log *slog.Logger) ([]alerts.Route, s
 		routes = append(routes, routeTo(use.sink, s))
 	}
 	return routes, set, nil
+}
+
+// reopen has sinks that keep a file open open it anew, so that a rotated log is let go.
+func (set sinkSet) reopen(log *slog.Logger) {
+	for name, use := range set {
+		if f, ok := use.sink.(interface{ Reopen() error }); ok {
+			if err := f.Reopen(); err != nil {
+				log.Error("the sink's file can't be opened again; it goes on with the old one", "sink", name, "error", err)
+			}
+		}
+	}
+}
+
+// close closes the sinks that are not kept. A nil set keeps none.
+func (set sinkSet) close(kept sinkSet, log *slog.Logger) {
+	for name, use := range set {
+		if kept[name].sink == use.sink {
+			continue
+		}
+		if c, ok := use.sink.(io.Closer); ok {
+			if err := c.Close(); err != nil {
+				log.Error("the sink could not be closed", "sink", name, "error", err)
+			}
+		}
+	}
 }
 
 // newSink makes a sink; nil for a type that this version does not have.
