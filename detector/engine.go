@@ -83,9 +83,10 @@ func (e *Engine) Apply(ev collector.Event, at time.Time) {
 	case collector.EndOfRIB:
 		e.endOfRIB(w, ev.Family)
 	case collector.Synchronised:
+		w.tabled = true
 		e.synchronised(w)
 	case collector.Gap:
-		w.synced = false
+		w.up, w.synced, w.tabled = true, false, false
 		e.awaitSync(w)
 	}
 	e.settle()
@@ -95,7 +96,7 @@ func (e *Engine) Apply(ev collector.Event, at time.Time) {
 // peerUp begins a session. What the vantage showed before, if nobody said that it was lost, must be shown again to count.
 func (e *Engine) peerUp(w *view, families route.Family) {
 	e.markStale(w)
-	w.up, w.synced, w.dumping = true, false, true
+	w.up, w.synced, w.dumping, w.tabled = true, false, true, true
 	w.families, w.complete = families, 0
 	e.awaitSync(w)
 }
@@ -120,10 +121,13 @@ func (e *Engine) endOfRIB(w *view, f route.Family) {
 	}
 }
 
-// synchronised completes the table: what the new session did not bring again is gone.
+// synchronised completes the table: what the new session did not bring again is gone. After a mere gap no table came, and nothing follows from
+// what is not in it.
 func (e *Engine) synchronised(w *view) {
 	w.synced, w.dumping = true, false
-	e.sweep(w, route.IPv4|route.IPv6)
+	if w.tabled {
+		e.sweep(w, route.IPv4|route.IPv6)
+	}
 }
 
 // sweep removes stale routes of the families.
@@ -162,11 +166,14 @@ func (e *Engine) loseRoutes(w *view, ev collector.Event) {
 	if ev.Keep > 0 {
 		keep = ev.Keep
 	}
-	generation := w.generation
+	w.losses++
+	loss := w.losses
 	e.timers.set(e.clock.Add(keep), func() {
-		if w.generation == generation {
-			e.dropAll(w, e.clock, w.v.Name()+" was lost and did not come back within "+HumanDuration(keep)+because(ev.Reason), nil)
+		if w.losses != loss || w.dumping { // lost again since, or just sending its table
+			return
 		}
+		says := w.v.Name() + " was lost and did not show it again within " + HumanDuration(keep) + because(ev.Reason)
+		e.dropAll(w, e.clock, says, func(r *Route) bool { return r.Stale })
 	})
 }
 

@@ -30,9 +30,11 @@ type view struct {
 	up         bool
 	synced     bool
 	dumping    bool         // between PeerUp and the end of the initial table
+	tabled     bool         // its table came, or comes, with this session: what is not in it is not there
 	families   route.Family // what the session carries; zero when unknown
 	complete   route.Family // families whose End-of-RIB came
 	generation int          // counts sessions, so that a timer knows whether its session is still the same
+	losses     int          // counts losses, likewise
 	routes     map[route.NLRI]*Route
 }
 

@@ -18,6 +18,7 @@ import (
 	"anywatch/collector"
 	"anywatch/collector/bgp"
 	"anywatch/collector/bmp"
+	"anywatch/collector/rislive"
 	"anywatch/collector/route"
 	"anywatch/collector/screen"
 )
@@ -37,6 +38,7 @@ type feeds struct {
 	config *config.Config // in force
 	bgp    *bgp.Source
 	bmp    *bmp.Source
+	ris    []*rislive.Source
 }
 
 // newFeeds makes the sources; what can't listen fails here.
@@ -68,6 +70,14 @@ func (f *feeds) open(c *config.Config) (err error) {
 			return sourceFault("sources.bmp", err)
 		}
 	}
+	for i := range c.Sources.RISLive {
+		d := rislive.Deps{Live: deps.live, Registry: deps.registry, Counters: deps.metrics.Source("rislive"), Log: deps.log, Now: deps.now}
+		src, err := rislive.New(risConfig(c, i), d)
+		if err != nil {
+			return err
+		}
+		f.ris = append(f.ris, src)
+	}
 	return nil
 }
 
@@ -95,6 +105,9 @@ func (f *feeds) sources() (list []collector.Source) {
 	if f.bmp != nil {
 		list = append(list, f.bmp)
 	}
+	for _, s := range f.ris {
+		list = append(list, s)
+	}
 	return list
 }
 
@@ -110,7 +123,7 @@ func (f *feeds) run(ctx context.Context, out collector.Sink) {
 // reload changes what may change while running; when it fails, everything is as before. A kind of source that comes or goes as a whole takes a
 // restart, and that is said. BGP comes last, because a session that was ended can't be had back: what else can fail has succeeded by then.
 func (f *feeds) reload(c *config.Config) error {
-	if (f.bgp == nil) != (c.Sources.BGP == nil) || (f.bmp == nil) != (c.Sources.BMP == nil) {
+	if (f.bgp == nil) != (c.Sources.BGP == nil) || (f.bmp == nil) != (c.Sources.BMP == nil) || len(f.ris) != len(c.Sources.RISLive) {
 		f.deps.log.Warn("a kind of source was added or removed; it takes effect with the next start")
 	}
 	if err := f.reloadBMP(c); err != nil {
@@ -119,6 +132,11 @@ func (f *feeds) reload(c *config.Config) error {
 	if f.bgp != nil && c.Sources.BGP != nil {
 		if err := f.bgp.Reload(bgpConfig(c)); err != nil {
 			return errors.Join(sourceFault("sources.bgp", err), f.reloadBMP(f.config))
+		}
+	}
+	for i := range min(len(f.ris), len(c.Sources.RISLive)) {
+		if err := f.ris[i].Reload(risConfig(c, i)); err != nil {
+			f.deps.log.Error("the feed goes on as it was", "source", f.ris[i].Name(), "error", err)
 		}
 	}
 	f.config = c
@@ -186,6 +204,16 @@ func serverTLS(t config.TLS) (*tls.Config, error) {
 		return nil, fmt.Errorf("tls: %s holds no certificate", t.ClientCA)
 	}
 	return out, nil
+}
+
+// risConfig asks a feed for what is watched.
+func risConfig(c *config.Config, i int) rislive.Config {
+	r := c.Sources.RISLive[i]
+	out := rislive.Config{URL: r.URL.Reveal(), Client: r.Client, IgnorePeers: r.IgnorePeers, ASNs: c.ASNs}
+	for _, p := range c.Prefixes {
+		out.Prefixes = append(out.Prefixes, p.Prefix)
+	}
+	return out
 }
 
 func bgpConfig(c *config.Config) bgp.Config {
