@@ -85,6 +85,7 @@ func path(t *testing.T, prefix, nextHop string, id uint32) *api.Path {
 }
 
 func TestGoBGP(t *testing.T) {
+	t.Parallel()
 	n := Neighbor{Name: "transit", Address: addr("127.0.17.1"), ASN: 64501, Scope: collector.External, AddPath: true, Password: "s3cret"}
 	s := start(t, config(n))
 	b := daemon(t, "127.0.17.1", 64501, s.addr(), "s3cret")
@@ -132,6 +133,7 @@ func TestGoBGP(t *testing.T) {
 
 // A route refresh brings what was announced before.
 func TestGoBGPRefresh(t *testing.T) {
+	t.Parallel()
 	s := start(t, config(Neighbor{Name: "rr1", Address: addr("127.0.17.2"), ASN: 64500}))
 	b := daemon(t, "127.0.17.2", 64500, s.addr(), "")
 	ctx := context.Background()

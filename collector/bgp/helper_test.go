@@ -270,10 +270,9 @@ func nlri(prefixes ...string) (list []*bgp.IPAddrPrefix) {
 	return list
 }
 
-var (
-	mp4 = bgp.NewCapMultiProtocol(bgp.RF_IPv4_UC)
-	mp6 = bgp.NewCapMultiProtocol(bgp.RF_IPv6_UC)
-)
+// mp4 and mp6 are made anew each time: GoBGP writes into what it serializes, and tests run beside each other.
+func mp4() capability { return bgp.NewCapMultiProtocol(bgp.RF_IPv4_UC) }
+func mp6() capability { return bgp.NewCapMultiProtocol(bgp.RF_IPv6_UC) }
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 

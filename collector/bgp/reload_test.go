@@ -15,7 +15,7 @@ func TestReloadKeepsSessions(t *testing.T) {
 	s := start(t, config(kept, gone, changed))
 	up := func(from string, asn uint32) *router {
 		r := connect(t, from, s.addr())
-		r.establish(asn, mp4)
+		r.establish(asn, mp4())
 		s.wait(collector.PeerUp)
 		return r
 	}
@@ -53,7 +53,7 @@ func TestReloadMovesTheListener(t *testing.T) {
 	s := start(t, config(n))
 	first := s.addr()
 	r := connect(t, "127.0.13.5", first)
-	r.establish(64500, mp4)
+	r.establish(64500, mp4())
 	s.wait(collector.PeerUp)
 	cfg := config(n)
 	cfg.Listen = []string{"127.0.0.2:0"}
@@ -73,7 +73,7 @@ func TestReloadMovesTheListener(t *testing.T) {
 func TestReloadRefusesAndChangesNothing(t *testing.T) {
 	s := start(t, config(ibgp("127.0.13.6")))
 	r := connect(t, "127.0.13.6", s.addr())
-	r.establish(64500, mp4)
+	r.establish(64500, mp4())
 	s.wait(collector.PeerUp)
 	taken := config(Neighbor{Name: "x", Address: addr("127.0.13.7"), Password: "new"})
 	taken.Listen = append(taken.Listen, "192.0.2.1:0") // nobody's address here
@@ -146,7 +146,7 @@ func busy(t *testing.T) string {
 func TestSessions(t *testing.T) {
 	s := start(t, config(ibgp("127.0.13.10"), Neighbor{Name: "away", Address: addr("127.0.13.11"), ASN: 64501}))
 	r := connect(t, "127.0.13.10", s.addr())
-	r.establish(64500, mp4)
+	r.establish(64500, mp4())
 	s.wait(collector.PeerUp)
 	list := s.source.Sessions()
 	if len(list) != 2 || list[0].Name != "away" || list[0].Established || !list[1].Established || list[1].Since.IsZero() {

@@ -20,7 +20,7 @@ import (
 func TestSessionFromOpenToEnd(t *testing.T) {
 	s := start(t, config(ibgp("127.0.11.1")))
 	r := connect(t, "127.0.11.1", s.addr())
-	ours, err := open.Parse(r.establish(64500, mp4, mp6))
+	ours, err := open.Parse(r.establish(64500, mp4(), mp6()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestAddPath(t *testing.T) {
 	s := start(t, config(n))
 	r := connect(t, "127.0.11.2", s.addr())
 	send := bgp.NewCapAddPath([]*bgp.CapAddPathTuple{bgp.NewCapAddPathTuple(bgp.RF_IPv4_UC, bgp.BGP_ADD_PATH_SEND)})
-	ours, _ := open.Parse(r.establish(64500, mp4, send))
+	ours, _ := open.Parse(r.establish(64500, mp4(), send))
 	if ours.Receive.Unicast != route.IPv4|route.IPv6 || ours.Send.Unicast != 0 {
 		t.Errorf("our OPEN offers %+v", ours.Capabilities)
 	}
@@ -95,7 +95,7 @@ func TestGracefulRestart(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, config(ibgp("127.0.11.3")))
 			r := connect(t, "127.0.11.3", s.addr())
-			r.establish(64500, mp4, restart)
+			r.establish(64500, mp4(), restart)
 			s.wait(collector.PeerUp)
 			c.end(r)
 			ev := s.wait(collector.FeedLost)
@@ -113,10 +113,10 @@ func TestNewConnectionOfARestartingPeer(t *testing.T) {
 	restart := bgp.NewCapGracefulRestart(false, false, 60, []*bgp.CapGracefulRestartTuple{bgp.NewCapGracefulRestartTuple(bgp.RF_IPv4_UC, true)})
 	s := start(t, config(ibgp("127.0.11.4")))
 	old := connect(t, "127.0.11.4", s.addr())
-	old.establish(64500, mp4, restart)
+	old.establish(64500, mp4(), restart)
 	s.wait(collector.PeerUp)
 	r := connect(t, "127.0.11.4", s.addr())
-	r.establish(64500, mp4, restart)
+	r.establish(64500, mp4(), restart)
 	if ev := s.wait(collector.FeedLost); ev.Reason != "the peer opened a new connection" || ev.Keep != time.Minute {
 		t.Errorf("feed lost: %+v", ev)
 	}
@@ -129,7 +129,7 @@ func TestNewConnectionOfARestartingPeer(t *testing.T) {
 func TestSecondConnectionIsRefused(t *testing.T) {
 	s := start(t, config(ibgp("127.0.11.5")))
 	first := connect(t, "127.0.11.5", s.addr())
-	first.establish(64500, mp4)
+	first.establish(64500, mp4())
 	s.wait(collector.PeerUp)
 	second := connect(t, "127.0.11.5", s.addr())
 	if body := second.expect(typeNotification); body[0] != codeCease || body[1] != ceaseCollision {
@@ -153,7 +153,7 @@ func TestRefusedOpens(t *testing.T) {
 		{"our own BGP identifier", openMessage(64500, 90, "192.0.2.250"), 2, 3},
 		{"hold time of 1 s", openMessage(64500, 1, "198.51.100.1"), 2, 6},
 		{"no 4-octet AS", bgp.NewBGPOpenMessage(64500, 90, "198.51.100.1", []bgp.OptionParameterInterface{
-			bgp.NewOptionParameterCapability([]capability{mp4})}), 2, 7},
+			bgp.NewOptionParameterCapability([]capability{mp4()})}), 2, 7},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, config(ibgp("127.0.11.6")))
@@ -193,10 +193,10 @@ func TestUnknownSourceIsClosed(t *testing.T) {
 func TestRouteRefresh(t *testing.T) {
 	s := start(t, config(ibgp("127.0.11.8"), Neighbor{Name: "old", Address: addr("127.0.11.9"), ASN: 64501}))
 	r := connect(t, "127.0.11.8", s.addr())
-	r.establish(64500, mp4, mp6, bgp.NewCapRouteRefresh())
+	r.establish(64500, mp4(), mp6(), bgp.NewCapRouteRefresh())
 	s.wait(collector.PeerUp)
 	old := connect(t, "127.0.11.9", s.addr())
-	old.establish(64501, mp4)
+	old.establish(64501, mp4())
 	s.wait(collector.PeerUp)
 	err := s.source.Refresh(context.Background())
 	if err == nil || !strings.Contains(err.Error(), "neighbor old") || strings.Contains(err.Error(), "rr1") {
@@ -216,7 +216,7 @@ func TestRouteRefresh(t *testing.T) {
 func TestMalformedUpdateKeepsTheSession(t *testing.T) {
 	s := start(t, config(ibgp("127.0.11.10")))
 	r := connect(t, "127.0.11.10", s.addr())
-	r.establish(64500, mp4)
+	r.establish(64500, mp4())
 	s.wait(collector.PeerUp)
 	r.write(message(typeUpdate, 0, 9, 0, 0))                               // withdrawn routes longer than the message
 	r.write(message(typeUpdate, 0, 0, 0, 4, 0x40, 1, 1, 9, 24, 192, 0, 2)) // ORIGIN 9, no path: treat as withdraw
@@ -239,7 +239,7 @@ func TestMalformedUpdateKeepsTheSession(t *testing.T) {
 func TestASZero(t *testing.T) {
 	s := start(t, config(ibgp("127.0.11.11")))
 	r := connect(t, "127.0.11.11", s.addr())
-	r.establish(64500, mp4)
+	r.establish(64500, mp4())
 	s.wait(collector.PeerUp)
 	r.send(announce([]uint32{64501, 0}, "192.0.2.0/24"))
 	if got := routes(s.wait(collector.Routes)); got != "-192.0.2.0/24" {
@@ -265,7 +265,7 @@ func TestDynamicNeighbors(t *testing.T) {
 	for i := 1; i <= 2; i++ {
 		from := fmt.Sprintf("127.0.12.%d", i)
 		r := connect(t, from, s.addr())
-		r.establish(64500, mp4)
+		r.establish(64500, mp4())
 		if v := s.wait(collector.PeerUp).Vantage; v.Name() != "bgp:clients/"+from || v.PeerAS != 64500 {
 			t.Errorf("vantage %s of %s", v.Name(), v.PeerAS)
 		}
@@ -275,135 +275,8 @@ func TestDynamicNeighbors(t *testing.T) {
 		t.Errorf("beyond max_peers: NOTIFICATION %v", body)
 	}
 	special := connect(t, "127.0.12.9", s.addr())
-	special.establish(64501, mp4)
+	special.establish(64501, mp4())
 	if v := s.wait(collector.PeerUp).Vantage; v.Name() != "bgp:special" || v.Scope != collector.External {
 		t.Errorf("the address in the range: %+v", *v)
-	}
-}
-
-func TestHoldTimer(t *testing.T) {
-	cfg := config(ibgp("127.0.11.12"))
-	cfg.HoldTime = 3 * time.Second
-	s := start(t, cfg)
-	r := connect(t, "127.0.11.12", s.addr())
-	ours, _ := open.Parse(r.establish(64500, mp4))
-	if ours.HoldTime != 3*time.Second {
-		t.Errorf("we propose %v", ours.HoldTime)
-	}
-	s.wait(collector.PeerUp)
-	keepalives := 0
-	for {
-		typ, body, err := r.read()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if typ == typeKeepalive {
-			keepalives++
-			continue
-		}
-		if typ != typeNotification || body[0] != codeHoldTimer {
-			t.Fatalf("message of type %d: %v", typ, body)
-		}
-		break
-	}
-	if keepalives == 0 {
-		t.Error("no keepalive came before the hold timer expired")
-	}
-	if ev := s.wait(collector.FeedLost); !strings.Contains(ev.Reason, "hold timer expired") {
-		t.Errorf("reason %q", ev.Reason)
-	}
-}
-
-func TestHoldTimeZero(t *testing.T) {
-	s := start(t, config(ibgp("127.0.11.13")))
-	r := connect(t, "127.0.11.13", s.addr())
-	r.establishHold(64500, 0, mp4)
-	s.wait(collector.PeerUp)
-	r.send(announce(nil, "192.0.2.0/24"))
-	s.wait(collector.Routes)
-}
-
-// While the queue is full, the peer hears keepalives, and its silence is not held against it.
-func TestBackPressure(t *testing.T) {
-	l := new(logs)
-	cfg := config(ibgp("127.0.11.14"))
-	cfg.HoldTime = 3 * time.Second
-	source, err := New(cfg, deps(l))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &station{t: t, source: source, logs: l, events: make(chan collector.Event, 10)}
-	gate := make(chan struct{})
-	s.run(collector.SinkFunc(func(ctx context.Context, ev collector.Event) error {
-		if ev.Kind == collector.Routes {
-			select {
-			case <-gate:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		s.events <- ev
-		return nil
-	}))
-	r := connect(t, "127.0.11.14", s.addr())
-	r.establish(64500, mp4)
-	s.wait(collector.PeerUp)
-	r.send(announce(nil, "192.0.2.0/24"))
-	r.send(announce(nil, "192.0.2.0/24"))
-	for range 4 { // one a second: the hold time has passed
-		r.expect(typeKeepalive)
-	}
-	close(gate)
-	s.wait(collector.Routes)
-	s.wait(collector.Routes)
-	r.write(message(typeKeepalive))
-	r.send(announce(nil, "192.0.2.0/24"))
-	s.wait(collector.Routes)
-}
-
-func TestShutdown(t *testing.T) {
-	s := start(t, config(ibgp("127.0.11.15")))
-	r := connect(t, "127.0.11.15", s.addr())
-	r.establish(64500, mp4)
-	s.wait(collector.PeerUp)
-	at := s.addr()
-	if err := s.stop(); !errors.Is(err, context.Canceled) {
-		t.Errorf("Run returned %v", err)
-	}
-	if got := describe(r.expect(typeNotification)); got != `Cease/Administrative Shutdown (6/2): "anywatch is shutting down"` {
-		t.Errorf("NOTIFICATION %s", got)
-	}
-	if _, err := dial(t, "127.0.11.15", at, ""); err == nil {
-		t.Error("it still listens")
-	}
-}
-
-// A source that failed can be run again: it listens again.
-func TestRunTwice(t *testing.T) {
-	l, err := listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := l.addr()
-	_ = l.Close()
-	cfg := config(ibgp("127.0.11.16"))
-	cfg.Listen = []string{at.String()}
-	s := start(t, cfg)
-	_ = s.stop()
-	s.run(collector.SinkFunc(func(_ context.Context, ev collector.Event) error { s.events <- ev; return nil }))
-	r, err := dial(t, "127.0.11.16", at, "")
-	for late := time.Now().Add(patience); err != nil; r, err = dial(t, "127.0.11.16", at, "") {
-		if time.Now().After(late) {
-			t.Fatal(err)
-		}
-	}
-	r.establish(64500, mp4)
-	s.wait(collector.PeerUp)
-}
-
-func TestNeverAnUpdate(t *testing.T) {
-	c := newConn(nil, 90*time.Second, time.Now, func() {})
-	if _, err := c.Write(message(typeUpdate, 0, 0, 0, 0)); !errors.Is(err, errUpdate) {
-		t.Errorf("writing an UPDATE: %v", err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 )
 
 func TestMD5(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, listen, from string
 		neighbor           Neighbor
@@ -24,6 +25,7 @@ func TestMD5(t *testing.T) {
 		{"IPv6", "[::1]:0", "::1", Neighbor{Name: "rr1", Address: addr("::1"), Password: "right"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			cfg := config(c.neighbor)
 			cfg.Listen = []string{c.listen}
 			s := start(t, cfg)
@@ -40,7 +42,7 @@ func TestMD5(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.establish(64500, mp4)
+			r.establish(64500, mp4())
 			s.wait(collector.PeerUp)
 		})
 	}
@@ -63,6 +65,7 @@ func connects(t *testing.T, from string, to netip.AddrPort, password string) boo
 }
 
 func TestMD5IsTakenAwayByReload(t *testing.T) {
+	t.Parallel()
 	n := Neighbor{Name: "rr1", Address: addr("127.0.15.4"), Password: "right"}
 	s := start(t, config(n))
 	if connects(t, "127.0.15.4", s.addr(), "") {
@@ -73,15 +76,17 @@ func TestMD5IsTakenAwayByReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := connect(t, "127.0.15.4", s.addr())
-	r.establish(64500, mp4)
+	r.establish(64500, mp4())
 	s.wait(collector.PeerUp)
 }
 
 func TestTTLSecurity(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, listen, from string }{
 		{"IPv4", "127.0.0.1:0", "127.0.15.5"}, {"IPv6", "[::1]:0", "::1"}, {"IPv4 on a socket of both families", "[::]:0", "127.0.15.6"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			near := Neighbor{Name: "rr1", Address: addr(c.from), TTLSecurity: 1}
 			elsewhere := Neighbor{Name: "elsewhere", Range: netip.MustParsePrefix("127.0.16.0/24")}
 			if c.from == "::1" {
@@ -98,7 +103,7 @@ func TestTTLSecurity(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.establish(64500, mp4)
+			r.establish(64500, mp4())
 			s.wait(collector.PeerUp)
 			_ = r.Close()
 			s.wait(collector.FeedLost)
@@ -108,7 +113,7 @@ func TestTTLSecurity(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.expect(typeOpen)
-			r.send(openMessage(64500, 90, "198.51.100.1", mp4))
+			r.send(openMessage(64500, 90, "198.51.100.1", mp4()))
 			if err := r.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
 				t.Fatal(err)
 			}

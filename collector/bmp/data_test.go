@@ -3,8 +3,11 @@
 package bmp
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -119,5 +122,43 @@ func TestPartsOfOneSession(t *testing.T) {
 	}
 	if len(up) == 0 {
 		t.Error("no vantage came up")
+	}
+}
+
+// Inputs that once crashed BGP parsers, each in a Route Monitoring message: every one is read or counted as malformed.
+func TestFuzzCorpus(t *testing.T) {
+	gz, err := gzip.NewReader(openData(t, "fuzz-corpi/corpi-bgp.tar.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var messages uint64
+	var b bytes.Buffer
+	for files := tar.NewReader(gz); ; {
+		h, err := files.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		m, err := io.ReadAll(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		peer := make([]byte, peerHeaderLen)
+		copy(peer[22:], []byte{198, 51, 100, 1})
+		b.Write(raw(3, uint32(headerLen+len(peer)+len(m)), routeMonitoring, append(peer, m...)...))
+		messages++
+	}
+	s, _ := replay(t)
+	if err := s.Replay(context.Background(), &b, time.Time{}, func(error) {}); err != nil {
+		t.Fatal(err)
+	}
+	got := s.Tally()
+	if got.Messages != messages || got.Updates+got.Malformed != messages || got.Malformed < 500 || got.Updates < 100 {
+		t.Errorf("%d messages: %+v", messages, got)
 	}
 }
