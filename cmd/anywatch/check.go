@@ -15,13 +15,15 @@ func checkCommand() *cobra.Command {
 	var file string
 	var show bool
 	cmd := &cobra.Command{
-		Use:   "check -c FILE [--print]",
+		Use:                   "check -c FILE [--print]",
+		DisableFlagsInUseLine: true,
+
 		Short: "Say whether the configuration is right, and every fault if it isn't",
 		Long: `check reads the configuration to its end and names each fault with its line, its column, its key, what is wrong and what would be
 right. When there is none it says what would be watched, and which keys do nothing in this version.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(file)
+			cfg, err := loadConfig(cmd, file)
 			if err != nil {
 				return err
 			}
@@ -111,7 +113,7 @@ func writeNotices(w io.Writer, file string, notices []config.Notice) {
 	}
 }
 
-func plural(n int, one, many string) string {
+func plural[N int | uint64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

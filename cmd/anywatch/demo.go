@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"strings"
 	"time"
 
@@ -36,9 +37,9 @@ networks, a hijacker, an RPKI cache. The real daemon watches it over BGP, BMP an
 
 With --exit-after it ends when the scenario has run once, at the latest after that time: with status 0 only if exactly the expected incidents
 opened and resolved, else 1. Without, the scenario repeats until Ctrl-C.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !(o.speed > 0) {
+			if !(o.speed > 0) || math.IsInf(o.speed, 0) {
 				return fmt.Errorf("--speed %v: it is a number above 0; 10 runs the timeline ten times as fast", o.speed)
 			}
 			if o.exitAfter < 0 {
@@ -93,13 +94,13 @@ func (d *demo) prepare() (err error) {
 	cfg, err := d.configuration()
 	if err != nil {
 		d.network.Stop()
-		return err
+		return byFlag(err)
 	}
-	d.screen = terminal.New("terminal", d.out, terminal.Options{Color: colored()})
+	d.screen = terminal.New("terminal", d.out, terminal.Options{Color: colored(d.out)})
 	sinks := []alerts.Route{{Sink: d.screen}, {Sink: d.seen}}
 	if d.daemon, err = app.New(app.Options{Config: cfg, Log: d.log, Now: time.Now, Sinks: sinks}); err != nil {
 		d.network.Stop()
-		return err
+		return byFlag(err)
 	}
 	return nil
 }
@@ -113,6 +114,21 @@ func (d *demo) configuration() (*config.Config, error) {
 	}
 	text += fmt.Sprintf("\nweb: {listen: %q}\n", d.listen)
 	return config.Parse("demo.yaml", []byte(text), ".")
+}
+
+// webKey is the key of the configuration that --listen sets.
+const webKey = "web.listen"
+
+// byFlag names the flag where a fault names the key that it sets: of the demo's configuration the user knows nothing.
+func byFlag(err error) error {
+	var faults config.Faults
+	if errors.As(err, &faults) && len(faults) == 1 && faults[0].Key == webKey {
+		return fmt.Errorf("--listen: %s; %s", faults[0].Problem, faults[0].Remedy)
+	}
+	if text, ok := strings.CutPrefix(err.Error(), webKey+": "); ok {
+		return fmt.Errorf("--listen: %s", text)
+	}
+	return err
 }
 
 func (d *demo) run(ctx context.Context) error {
@@ -160,7 +176,7 @@ reads ROAs from an RPKI cache. Metrics: http://%s/metrics
 
 // heading makes a step of the timeline stand out from the alerts.
 func (d *demo) heading(text string) string {
-	if !colored() {
+	if !colored(d.out) {
 		return text
 	}
 	return "\x1b[1;36m" + text + "\x1b[0m"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -18,11 +19,24 @@ func explainCommand() *cobra.Command {
 	var file, path, scope string
 	var communities []string
 	cmd := &cobra.Command{
-		Use:   `explain -c FILE --path "AS…" [--community C]… [--scope external|internal] PREFIX`,
+		Use:                   `explain -c FILE --path "AS…" [--community C]… [--scope external|internal] PREFIX`,
+		DisableFlagsInUseLine: true,
+
 		Short: "Say what would happen if this were announced: which incident, or why none, rule by rule",
-		Args:  cobra.ExactArgs(1),
+		Long: `explain judges an announcement that nobody made, by the configuration and its files of VRPs: which incidents it would open when enough vantages
+show it, what to do then, and why each of the other kinds would not open. It asks no router and no RPKI cache.`,
+		Example: `  anywatch explain -c anywatch.yaml --path "3356 64666" 192.0.2.0/24`,
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0:
+				return errors.New("explain needs the PREFIX that would be announced, as 192.0.2.0/24")
+			case len(args) > 1:
+				return fmt.Errorf("%q is too much: explain takes one PREFIX; a path stands in quotes, as --path \"3356 64666\"", args[1])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := config.Load(file)
+			cfg, err := loadConfig(cmd, file)
 			if err != nil {
 				return err
 			}
@@ -35,9 +49,9 @@ func explainCommand() *cobra.Command {
 		},
 	}
 	configFlag(cmd, &file)
-	cmd.Flags().StringVar(&path, "path", "", `the AS path, neighbour first, origin last: "3356 64500"; empty for a route of our own router`)
+	cmd.Flags().StringVar(&path, "path", "", "the `PATH` of ASes, neighbour first, origin last, as \"3356 64500\"; empty for a route of our own router")
 	cmd.Flags().StringArrayVar(&communities, "community", nil, "a `COMMUNITY` attached to it, 64500:101 or 64500:1:101; may be repeated")
-	cmd.Flags().StringVar(&scope, "scope", "external", "who shows it: external or internal")
+	cmd.Flags().StringVar(&scope, "scope", "external", "the `SCOPE` of who shows it: external or internal")
 	return cmd
 }
 

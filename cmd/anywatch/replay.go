@@ -6,17 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"slices"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"anywatch/alerts/terminal"
 	"anywatch/cmd/internal/app"
-	"anywatch/cmd/internal/config"
 	"anywatch/collector/archive"
 	"anywatch/detector"
 )
@@ -31,7 +29,8 @@ type replayFlags struct {
 func replayCommand() *cobra.Command {
 	var f replayFlags
 	cmd := &cobra.Command{
-		Use:   "replay -c FILE INPUT…",
+		Use: "replay -c FILE INPUT…",
+
 		Short: "Say what would have been said: recorded input through the same engine",
 		Long: `Read recorded routes and print what the daemon would have said. An INPUT is a file, a directory (read in name order) or - for standard input; its
 format is recognised from the content: MRT, RIS Live JSON lines, a raw BMP stream; plain or compressed with gz, bz2 or zst. The clock of detection
@@ -40,23 +39,26 @@ moves by the times in the input. What can't be read is counted, reported on stan
 			if len(args) == 0 {
 				return errors.New("replay needs an INPUT: a file, a directory, or - for standard input")
 			}
+			if first := slices.Index(args, "-"); first >= 0 && slices.Contains(args[first+1:], "-") {
+				return errors.New("- is given twice: standard input can be read only once")
+			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	configFlag(cmd, &f.config)
-	cmd.Flags().StringVar(&f.format, "format", "text", "`FORMAT` of the output: text, or jsonl as the incident's contract says")
-	cmd.Flags().StringVar(&f.from, "from", "", "pass over what is older than this `TIME`, as 2008-02-24T18:40:00Z")
+	cmd.Flags().StringVar(&f.format, "format", "text", "`FORMAT` of the output: text, a line for each event, or jsonl, a JSON object for each")
+	cmd.Flags().StringVar(&f.from, "from", "", "pass over what is older than this `TIME`, such as 2008-02-24T18:40:00Z")
 	cmd.Flags().StringVar(&f.to, "to", "", "pass over what is not older than this `TIME`")
 	cmd.Flags().DurationVar(&f.tail, "tail", 0, "let the clock move on by this `DURATION` at the end, so that what is pending can come due")
 	cmd.Flags().BoolVar(&f.merge, "merge", false, "read the inputs side by side, ordered by time")
-	cmd.Flags().StringVar(&f.store, "store", "", "keep the history in this `URL`")
+	cmd.Flags().StringVar(&f.store, "store", "", "keep the history in the database at this `URL`; not possible in this version")
 	return cmd
 }
 
 func (f replayFlags) run(cmd *cobra.Command, args []string) error {
 	began := time.Now()
-	r, err := f.replay(args)
+	r, err := f.replay(cmd, args)
 	if err != nil {
 		return err
 	}
@@ -75,7 +77,7 @@ func (f replayFlags) run(cmd *cobra.Command, args []string) error {
 }
 
 // replay checks the flags and reads the configuration.
-func (f replayFlags) replay(args []string) (r app.Replay, err error) {
+func (f replayFlags) replay(cmd *cobra.Command, args []string) (r app.Replay, err error) {
 	if f.format != "text" && f.format != "jsonl" {
 		return r, fmt.Errorf("--format %q: it is text or jsonl", f.format)
 	}
@@ -93,7 +95,10 @@ func (f replayFlags) replay(args []string) (r app.Replay, err error) {
 	if r.To, err = parseTime("--to", f.to); err != nil {
 		return r, err
 	}
-	r.Config, err = config.Load(f.config)
+	if !r.To.IsZero() && !r.From.Before(r.To) {
+		return r, fmt.Errorf("--from %s is not before --to %s: nothing lies between them", f.from, f.to)
+	}
+	r.Config, err = loadConfig(cmd, f.config)
 	return r, err
 }
 
@@ -154,7 +159,8 @@ func (p *printer) summary(s app.Summary, took time.Duration) {
 	for _, n := range s.Incidents {
 		total += n
 	}
-	p.line(fmt.Appendf(nil, "%d incidents; %d messages, %d updates of %d prefixes, %d matched, %d malformed", total, s.Messages, s.Updates, s.Prefixes, s.Matched, s.Malformed), nil)
+	p.line(fmt.Appendf(nil, "%s; %s, %s of %s, %d matched, %d malformed", plural(total, "incident", "incidents"), plural(s.Messages, "message", "messages"),
+		plural(s.Updates, "update", "updates"), plural(s.Prefixes, "prefix", "prefixes"), s.Matched, s.Malformed), nil)
 }
 
 // problemsShown is how many problems of one file are told one by one.
@@ -180,18 +186,17 @@ func (p *problems) report(x archive.Problem) {
 // rest tells how many problems were not told.
 func (p *problems) rest() {
 	if more := p.n - problemsShown; more > 0 {
-		fmt.Fprintf(p.out, "anywatch: %s: %d more records could not be read\n", p.file, more)
+		fmt.Fprintf(p.out, "anywatch: %s: %s could not be read\n", p.file, plural(more, "more record", "more records"))
 	}
 	p.n = 0
 }
 
 // progress shows a bar to a person who waits, and gives a function that ends it.
 func progress(out io.Writer, r *app.Replay) (stop func()) {
-	f, ok := out.(*os.File)
-	if !ok || !isatty.IsTerminal(f.Fd()) {
+	if !isTerminal(out) {
 		return func() {}
 	}
-	p := mpb.New(mpb.WithOutput(f), mpb.WithWidth(60))
+	p := mpb.New(mpb.WithOutput(out), mpb.WithWidth(60))
 	bar := p.AddBar(0, mpb.BarRemoveOnComplete(), mpb.PrependDecorators(decor.CountersKibiByte("% .1f / % .1f ")), mpb.AppendDecorators(decor.Percentage()))
 	r.Progress = func(read, total int64) {
 		bar.SetTotal(max(total, read+1), false)

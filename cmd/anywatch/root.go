@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -57,19 +59,30 @@ func rootCommand() *cobra.Command {
 hijacked, why, and when it is over. It never sends a route.
 
 Begin with:  anywatch demo`,
-		Args:          cobra.NoArgs,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:                  knownCommand,
+		DisableFlagsInUseLine: true,
+		SilenceErrors:         true,
+		SilenceUsage:          true,
+		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w; see %s --help", err, c.CommandPath())
-	})
+	cmd.SetFlagErrorFunc(flagError)
+	cmd.SetHelpCommand(helpCommand())
 	cmd.AddCommand(runCommand(), demoCommand(), replayCommand(), checkCommand(), explainCommand(), rpkiCommand(), versionCommand())
+	strictCompletion(cmd)
 	return cmd
 }
 
 // configFlag adds -c, which most commands need.
 func configFlag(cmd *cobra.Command, path *string) {
 	cmd.Flags().StringVarP(path, "config", "c", "anywatch.yaml", "the configuration `FILE`")
+}
+
+// loadConfig reads the configuration that -c names. Who didn't name one learns of -c when there is none.
+func loadConfig(cmd *cobra.Command, path string) (*config.Config, error) {
+	if !cmd.Flags().Changed("config") {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no %s in this directory; name the configuration with -c FILE", path)
+		}
+	}
+	return config.Load(path)
 }

@@ -16,9 +16,10 @@ import (
 
 func rpkiCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "rpki rov|aspa",
-		Short: "Ask files of VRPs and ASPAs about a route",
-		Args:  cobra.NoArgs,
+		Use:                   "rpki rov|aspa",
+		Short:                 "Ask files of VRPs and ASPAs about a route",
+		Args:                  knownCommand,
+		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return fmt.Errorf("rpki takes a question: rov or aspa; see %s --help", cmd.CommandPath())
 		},
@@ -35,17 +36,19 @@ type rpkiData struct {
 	now   func() time.Time
 }
 
-func (d *rpkiData) flags(cmd *cobra.Command) error {
+func (d *rpkiData) flags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&d.vrps, "vrps", nil,
 		"`FILE` of VRPs and ASPAs, in a dialect that rpki.files takes; may be given several times")
 	cmd.Flags().StringVar(&d.slurm, "slurm", "", "`FILE` of local exceptions (RFC 8416)")
 	cmd.Flags().BoolVar(&d.batch, "batch", false, "read JSON lines from standard input and print them with \"state\" added")
-	return cmd.MarkFlagRequired("vrps")
 }
 
 // load builds the table. What has expired is left out, as the daemon does; but where that leaves nothing of what is asked about, the
 // files are an archive, and taken as they stood.
 func (d *rpkiData) load(warnings io.Writer, count func(*rpki.Table) int) (*rpki.Table, error) {
+	if len(d.vrps) == 0 {
+		return nil, errors.New("--vrps is missing: name a file of VRPs, as --vrps vrps.json")
+	}
 	table, err := rpki.Load(d.vrps, d.slurm, d.now())
 	if err != nil {
 		return nil, err
@@ -69,7 +72,9 @@ func (d *rpkiData) load(warnings io.Writer, count func(*rpki.Table) int) (*rpki.
 func rovCommand(now func() time.Time) *cobra.Command {
 	data := &rpkiData{now: now}
 	cmd := &cobra.Command{
-		Use:   "rov --vrps FILE [--slurm FILE] PREFIX ORIGIN | --batch",
+		Use:                   "rov --vrps FILE [--slurm FILE] PREFIX ORIGIN | --batch",
+		DisableFlagsInUseLine: true,
+
 		Short: "Say whether an AS may originate a prefix (RFC 6811): valid, invalid or not-found",
 		Long: `rov prints valid, invalid or not-found (or not-checked, when the files hold no VRP at all), the VRPs that decide, and why.
 
@@ -84,14 +89,17 @@ origin is an AS_SET.`,
 			return rovOnce(cmd, data, args[0], args[1])
 		},
 	}
-	return withRPKIFlags(cmd, data)
+	data.flags(cmd)
+	return cmd
 }
 
 func aspaCommand(now func() time.Time) *cobra.Command {
 	data := &rpkiData{now: now}
 	var direction string
 	cmd := &cobra.Command{
-		Use:   "aspa --vrps FILE --direction upstream|downstream AS… | --batch",
+		Use:                   "aspa --vrps FILE [--slurm FILE] --direction upstream|downstream AS… | --batch",
+		DisableFlagsInUseLine: true,
+
 		Short: "Say whether a path is plausible by the ASPAs in it: valid, invalid or unknown",
 		Long: `aspa prints valid, invalid or unknown, and why. The first AS is the neighbour, the last the origin; {1,2} is an AS_SET.
 
@@ -109,14 +117,7 @@ path that is a list is an AS_SET; a line without direction has that of --directi
 		},
 	}
 	cmd.Flags().StringVar(&direction, "direction", "", "`WAY` that the path has come: upstream or downstream")
-	return withRPKIFlags(cmd, data)
-}
-
-// withRPKIFlags adds the flags that both questions have. A flag that can't be added is a fault of this program, told by the command.
-func withRPKIFlags(cmd *cobra.Command, data *rpkiData) *cobra.Command {
-	if err := data.flags(cmd); err != nil {
-		cmd.RunE = func(*cobra.Command, []string) error { return err }
-	}
+	data.flags(cmd)
 	return cmd
 }
 

@@ -23,13 +23,15 @@ import (
 func runCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
-		Use:   "run -c FILE",
+		Use:                   "run -c FILE",
+		DisableFlagsInUseLine: true,
+
 		Short: "Run the daemon: sources, detection, alerts, metrics",
 		Long: `Run the daemon until SIGTERM or SIGINT. SIGHUP reads the configuration again: it takes effect without losing a session, or, when
 something is wrong with it, the old one stays in force. The log goes to standard error; on a terminal, incidents are shown on standard output.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(file)
+			cfg, err := loadConfig(cmd, file)
 			if err != nil {
 				return err
 			}
@@ -53,15 +55,20 @@ something is wrong with it, the old one stays in force. The log goes to standard
 
 // terminalSink shows incidents to a person who looks.
 func terminalSink(out io.Writer) []alerts.Route {
-	f, ok := out.(*os.File)
-	if !ok || !isatty.IsTerminal(f.Fd()) {
+	if !isTerminal(out) {
 		return nil
 	}
-	return []alerts.Route{{Sink: terminal.New("terminal", f, terminal.Options{Color: colored()})}}
+	return []alerts.Route{{Sink: terminal.New("terminal", out, terminal.Options{Color: colored(out)})}}
 }
 
-// colored tells whether to use colour, as https://no-color.org asks.
-func colored() bool { return os.Getenv("NO_COLOR") == "" }
+// isTerminal tells whether a person looks at what is written, and not a file or another program.
+func isTerminal(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// colored tells whether to use colour: on a terminal, but not where https://no-color.org asks for none.
+func colored(out io.Writer) bool { return isTerminal(out) && os.Getenv("NO_COLOR") == "" }
 
 // logger writes the log as the configuration says.
 func logger(c config.Log, out io.Writer) *slog.Logger {
