@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +21,9 @@ type web struct {
 }
 
 func newWeb(listen string, reg *prometheus.Registry, ready func() (bool, string)) (*web, error) {
+	if !loopback(listen) {
+		return nil, fmt.Errorf("web.listen: %s is beyond loopback, and this version asks nobody for a password; listen on 127.0.0.1 and put a proxy in front", listen)
+	}
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return nil, fmt.Errorf("web.listen: %w; choose another address, or stop what listens there", err)
@@ -53,3 +57,16 @@ func (w *web) run(ctx context.Context) error {
 
 // WebAddr is where the daemon serves its pages.
 func (d *Daemon) WebAddr() string { return d.web.listener.Addr().String() }
+
+// loopback tells whether an address is reached from this machine alone.
+func loopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
