@@ -131,13 +131,13 @@ func (s *station) addr() netip.AddrPort { return s.source.Addrs()[0] }
 
 // router is a BGP speaker made by hand.
 type router struct {
-	t *testing.T
+	t testing.TB
 	net.Conn
 	br *bufio.Reader
 }
 
 // dial connects from an address; with a password, the connection carries TCP MD5.
-func dial(t *testing.T, from string, to netip.AddrPort, password string) (*router, error) {
+func dial(t testing.TB, from string, to netip.AddrPort, password string) (*router, error) {
 	t.Helper()
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: patience}
 	if password != "" {
@@ -151,7 +151,7 @@ func dial(t *testing.T, from string, to netip.AddrPort, password string) (*route
 }
 
 // newRouter makes a speaker of a connection.
-func newRouter(t *testing.T, c net.Conn) *router {
+func newRouter(t testing.TB, c net.Conn) *router {
 	t.Helper()
 	t.Cleanup(func() { _ = c.Close() })
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
@@ -171,7 +171,7 @@ func md5(peer netip.Addr, password string) func(string, string, syscall.RawConn)
 	}
 }
 
-func connect(t *testing.T, from string, to netip.AddrPort) *router {
+func connect(t testing.TB, from string, to netip.AddrPort) *router {
 	t.Helper()
 	r, err := dial(t, from, to, "")
 	if err != nil {

@@ -3,6 +3,7 @@ package bgp
 import (
 	"errors"
 	"net/netip"
+	"time"
 
 	"github.com/jwhited/corebgp"
 
@@ -85,7 +86,7 @@ func (s *session) update(_ corebgp.PeerConfig, body []byte) *corebgp.Notificatio
 	}
 	now := s.src.deps.Now()
 	s.src.deps.Counters.Arrived(now, now)
-	err := s.take(body)
+	err := s.take(now, body)
 	if s.in.Tally.Messages >= flushEvery {
 		s.src.deps.Counters.Add(&s.in.Tally)
 	}
@@ -101,11 +102,11 @@ func (s *session) update(_ corebgp.PeerConfig, body []byte) *corebgp.Notificatio
 }
 
 // take lets the message in.
-func (s *session) take(body []byte) error {
+func (s *session) take(now time.Time, body []byte) error {
 	s.in.Tally.Messages++
 	before := s.in.Tally
 	s.zero = nil
-	err := s.in.Update(s.ctx, s.vantage, s.src.deps.Now(), body, &s.reader)
+	err := s.in.Update(s.ctx, s.vantage, now, body, &s.reader)
 	if err == nil && s.zero != nil {
 		// The guard has made withdrawals of the routes: the message counts as one that could not be used, and not as an update.
 		s.in.Tally = before

@@ -83,6 +83,9 @@ func TestViewsAndScopes(t *testing.T) {
 		if v := (*events)[0].Vantage; v.View != c.view || v.Scope != c.scope {
 			t.Errorf("%+v: view %v, scope %v; want %v, %v", c.header, v.View, v.Scope, c.view, c.scope)
 		}
+		if v := (*events)[0].Vantage; v.View == collector.LocRIB && v.Peer.String() != "0.0.0.0" {
+			t.Errorf("the filtered Loc-RIB has the address %v, and so is another than the whole one", v.Peer)
+		}
 	}
 }
 
