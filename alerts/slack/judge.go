@@ -24,21 +24,21 @@ var code = regexp.MustCompile(`^[a-z_:.,]{1,80}$`)
 // judge tells of an error of the API what is to be made of it, and to the operator what to do.
 func judge(err error) error {
 	if limited, ok := errors.AsType[*slackapi.RateLimitedError](err); ok {
-		return alerts.RetryAfter(errors.New("Slack asks for fewer messages"), limited.RetryAfter)
+		return alerts.RetryAfter(errors.New("too many messages for Slack"), limited.RetryAfter)
 	}
 	if status, ok := errors.AsType[slackapi.StatusCodeError](err); ok {
-		return alerts.JudgeStatus(&http.Response{StatusCode: status.Code}, "Slack's API")
+		return alerts.JudgeStatus(&http.Response{StatusCode: status.Code}, "the API of Slack")
 	}
 	refusal, ok := errors.AsType[slackapi.SlackErrorResponse](err)
 	switch {
 	case !ok:
-		return fmt.Errorf("Slack's API: %w", alerts.Cause(err))
+		return fmt.Errorf("the API of Slack: %w", alerts.Cause(err))
 	case slices.Contains(passing, refusal.Err):
-		return fmt.Errorf("Slack's API answered %s", refusal.Err)
+		return fmt.Errorf("the API of Slack answered %s", refusal.Err)
 	case !code.MatchString(refusal.Err):
-		return alerts.Permanent(errors.New("Slack's API refused, with an error that is no code of it"))
+		return alerts.Permanent(errors.New("the API of Slack refused, with an error that is no code of it"))
 	}
-	return alerts.Permanent(fmt.Errorf("Slack's API refused with %s; %s", refusal.Err, remedy(refusal)))
+	return alerts.Permanent(fmt.Errorf("the API of Slack refused with %s; %s", refusal.Err, remedy(refusal)))
 }
 
 // remedy says what to do about a refusal.
