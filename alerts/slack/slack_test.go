@@ -258,7 +258,7 @@ func TestErrorsAndWhatIsMadeOfThem(t *testing.T) {
 		wait      time.Duration
 		says      string
 	}{
-		{"rate limit", limit(30), true, false, 30 * time.Second, "fewer messages"},
+		{"rate limit", limit(30), true, false, 30 * time.Second, "too many messages"},
 		{"rate limit of the webhook", limit(7), false, false, 7 * time.Second, "429"},
 		{"server error", status(500), true, false, 0, "500"},
 		{"server error of the webhook", status(503), false, false, 0, "503"},
@@ -269,7 +269,7 @@ func TestErrorsAndWhatIsMadeOfThem(t *testing.T) {
 		{"scope", answer("missing_scope"), true, true, 0, "give the bot the scope chat:write:bot"},
 		{"passing error", answer("fatal_error"), true, false, 0, "fatal_error"},
 		{"limit as an error", answer("ratelimited"), true, false, 0, "ratelimited"},
-		{"no JSON", func(w http.ResponseWriter) bool { fmt.Fprint(w, "<html>"); return true }, true, false, 0, "Slack's API"},
+		{"no JSON", func(w http.ResponseWriter) bool { fmt.Fprint(w, "<html>"); return true }, true, false, 0, "the API of Slack"},
 		{"not Slack", func(w http.ResponseWriter) bool { fmt.Fprint(w, "{}"); return true }, true, false, 0, "is "},
 		{"a token in the answer", answer(botToken), true, true, 0, "no code of it"},
 		{"webhook gone", status(404), false, true, 0, "404"},
