@@ -30,6 +30,13 @@ func (m *Malformed) Error() string { return "malformed RIS Live message: " + m.E
 // Unwrap gives the fault itself.
 func (m *Malformed) Unwrap() error { return m.Err }
 
+// PassedOver tells of an error that only one message was passed over; after any other, the stream has ended.
+func PassedOver(err error) bool {
+	var message *Malformed
+	var update *collector.Malformed
+	return errors.As(err, &message) || errors.As(err, &update)
+}
+
 // Decoder takes the messages of one stream in their order. Not for concurrent use.
 type Decoder struct {
 	in     *collector.Intake
@@ -87,7 +94,7 @@ func (d *Decoder) Line(ctx context.Context, line []byte, arrived time.Time) erro
 		return nil
 	}
 	d.in.Tally.Messages++
-	d.talk = ""
+	d.sent, d.talk = time.Time{}, ""
 	if len(line) > MaxLine {
 		d.in.Tally.Malformed++
 		return &Malformed{fmt.Errorf("%d octets; the longest that is read has %d", len(line), MaxLine)}
