@@ -77,7 +77,9 @@ func (x *connection) serve(ctx, parent context.Context) {
 	err := x.read(ctx)
 	reason := "the router closed the connection"
 	switch cause := context.Cause(ctx); {
-	case cause != nil && parent.Err() == nil:
+	case parent.Err() != nil:
+		reason = "anywatch is shutting down"
+	case cause != nil:
 		reason = cause.Error()
 	case err != nil && !errors.Is(err, io.EOF):
 		reason = err.Error()
