@@ -12,6 +12,17 @@ type Tally struct {
 	Messages, Updates, Prefixes, Matched, Skipped, Malformed, Redecoded uint64
 }
 
+// Add adds another tally.
+func (t *Tally) Add(more Tally) {
+	t.Messages += more.Messages
+	t.Updates += more.Updates
+	t.Prefixes += more.Prefixes
+	t.Matched += more.Matched
+	t.Skipped += more.Skipped
+	t.Malformed += more.Malformed
+	t.Redecoded += more.Redecoded
+}
+
 // Counters are the totals of one source, for metrics; safe for concurrent use. Streams add their tallies from time to time, not with every
 // message: at millions of messages a second shared counters would cost more than the screen.
 type Counters struct {
