@@ -16,8 +16,9 @@ import (
 
 // router is one end of a BGP session made by hand: it knows to the byte what it sends and what it is sent.
 type router struct {
-	t    *testing.T
-	conn net.Conn
+	t       *testing.T
+	conn    net.Conn
+	addPath bool
 
 	mu   sync.Mutex
 	came []bgpMessage // since the session was established, keepalives left out
@@ -30,9 +31,14 @@ type bgpMessage struct {
 	body []byte
 }
 
-// connect opens a session from an address of the station to a BGP speaker. It carries both families, by default with Add-Path; the hold time is
-// zero, so that nobody needs keepalives (RFC 4271 section 4.2).
+// connect opens a session from an address of the station to a BGP speaker. It carries both families with Add-Path; the hold time is zero, so that
+// nobody needs keepalives (RFC 4271 section 4.2).
 func (s *station) connect(host byte, to string, asn uint32) *router {
+	s.t.Helper()
+	return s.open(host, to, asn, true)
+}
+
+func (s *station) open(host byte, to string, asn uint32, addPath bool) *router {
 	s.t.Helper()
 	var conn net.Conn
 	eventually(s.t, to+" takes a BGP connection", func() (ok bool) {
@@ -41,13 +47,18 @@ func (s *station) connect(host byte, to string, asn uint32) *router {
 		conn, err = d.Dial("tcp", to)
 		return err == nil
 	})
-	r := &router{t: s.t, conn: conn}
-	s.t.Cleanup(func() { _ = conn.Close() })
+	r := &router{t: s.t, conn: conn, addPath: addPath}
+	s.t.Cleanup(func() {
+		_ = conn.Close()
+		if s.t.Failed() {
+			s.t.Logf("the router at %s was sent, and did not expect: %x", s.host(host), r.came)
+		}
+	})
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		s.t.Fatal(err)
 	}
 	in := bufio.NewReader(conn)
-	r.send(openMessage(asn, s.host(host)))
+	r.send(openMessage(asn, s.host(host), addPath))
 	for _, want := range []byte{bgp.BGP_MSG_OPEN, bgp.BGP_MSG_KEEPALIVE} {
 		if m, err := readMessage(in); err != nil || m.typ != want {
 			s.t.Fatalf("a message of type %d came, %x, expected %d: %v", m.typ, m.body, want, err)
@@ -63,13 +74,16 @@ func (s *station) connect(host byte, to string, asn uint32) *router {
 	return r
 }
 
-func openMessage(asn uint32, id string) *bgp.BGPMessage {
-	paths := []*bgp.CapAddPathTuple{bgp.NewCapAddPathTuple(bgp.RF_IPv4_UC, bgp.BGP_ADD_PATH_SEND), bgp.NewCapAddPathTuple(bgp.RF_IPv6_UC, bgp.BGP_ADD_PATH_SEND)}
-	return bgp.NewBGPOpenMessage(uint16(min(asn, bgp.AS_TRANS)), 0, id, []bgp.OptionParameterInterface{
-		bgp.NewOptionParameterCapability([]bgp.ParameterCapabilityInterface{
-			bgp.NewCapMultiProtocol(bgp.RF_IPv4_UC), bgp.NewCapMultiProtocol(bgp.RF_IPv6_UC), bgp.NewCapFourOctetASNumber(asn),
-			bgp.NewCapRouteRefresh(), bgp.NewCapAddPath(paths),
-		})})
+func openMessage(asn uint32, id string, addPath bool) *bgp.BGPMessage {
+	list := []bgp.ParameterCapabilityInterface{
+		bgp.NewCapMultiProtocol(bgp.RF_IPv4_UC), bgp.NewCapMultiProtocol(bgp.RF_IPv6_UC), bgp.NewCapFourOctetASNumber(asn), bgp.NewCapRouteRefresh(),
+	}
+	if addPath {
+		list = append(list, bgp.NewCapAddPath([]*bgp.CapAddPathTuple{
+			bgp.NewCapAddPathTuple(bgp.RF_IPv4_UC, bgp.BGP_ADD_PATH_SEND), bgp.NewCapAddPathTuple(bgp.RF_IPv6_UC, bgp.BGP_ADD_PATH_SEND),
+		}))
+	}
+	return bgp.NewBGPOpenMessage(uint16(min(asn, bgp.AS_TRANS)), 0, id, []bgp.OptionParameterInterface{bgp.NewOptionParameterCapability(list)})
 }
 
 func readMessage(in io.Reader) (bgpMessage, error) {
@@ -99,10 +113,14 @@ func (r *router) listen(in io.Reader) {
 	}
 }
 
-// send sends a message and gives its bytes.
-func (r *router) send(m *bgp.BGPMessage, options ...*bgp.MarshallingOption) []byte {
+// send sends a message, with path identifiers where the session has Add-Path, and gives its bytes.
+func (r *router) send(m *bgp.BGPMessage) []byte {
 	r.t.Helper()
-	b, err := m.Serialize(options...)
+	options := &bgp.MarshallingOption{}
+	if r.addPath {
+		options.AddPath = map[bgp.RouteFamily]bgp.BGPAddPathMode{bgp.RF_IPv4_UC: bgp.BGP_ADD_PATH_SEND, bgp.RF_IPv6_UC: bgp.BGP_ADD_PATH_SEND}
+	}
+	b, err := m.Serialize(options)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -111,10 +129,6 @@ func (r *router) send(m *bgp.BGPMessage, options ...*bgp.MarshallingOption) []by
 	}
 	return b
 }
-
-var withPathIDs = &bgp.MarshallingOption{AddPath: map[bgp.RouteFamily]bgp.BGPAddPathMode{
-	bgp.RF_IPv4_UC: bgp.BGP_ADD_PATH_SEND, bgp.RF_IPv6_UC: bgp.BGP_ADD_PATH_SEND,
-}}
 
 // announce announces a prefix under a path identifier, with exactly this AS path, and gives the bytes of the UPDATE.
 func (r *router) announce(id uint32, prefix string, path ...uint32) []byte {
@@ -125,12 +139,12 @@ func (r *router) announce(id uint32, prefix string, path ...uint32) []byte {
 		nlri := bgp.NewIPv6AddrPrefix(uint8(n.Bits()), n.Addr().String())
 		nlri.SetPathLocalIdentifier(id)
 		attrs = append(attrs, bgp.NewPathAttributeMpReachNLRI("2001:db8:ffff::1", []bgp.AddrPrefixInterface{nlri}))
-		return r.send(bgp.NewBGPUpdateMessage(nil, attrs, nil), withPathIDs)
+		return r.send(bgp.NewBGPUpdateMessage(nil, attrs, nil))
 	}
 	nlri := bgp.NewIPAddrPrefix(uint8(n.Bits()), n.Addr().String())
 	nlri.SetPathLocalIdentifier(id)
 	attrs = append(attrs, bgp.NewPathAttributeNextHop("10.64.0.1"))
-	return r.send(bgp.NewBGPUpdateMessage(nil, attrs, []*bgp.IPAddrPrefix{nlri}), withPathIDs)
+	return r.send(bgp.NewBGPUpdateMessage(nil, attrs, []*bgp.IPAddrPrefix{nlri}))
 }
 
 // withdraw takes a path of a prefix back, and gives the bytes of the UPDATE.
@@ -141,11 +155,11 @@ func (r *router) withdraw(id uint32, prefix string) []byte {
 		nlri := bgp.NewIPv6AddrPrefix(uint8(n.Bits()), n.Addr().String())
 		nlri.SetPathLocalIdentifier(id)
 		attrs := []bgp.PathAttributeInterface{bgp.NewPathAttributeMpUnreachNLRI([]bgp.AddrPrefixInterface{nlri})}
-		return r.send(bgp.NewBGPUpdateMessage(nil, attrs, nil), withPathIDs)
+		return r.send(bgp.NewBGPUpdateMessage(nil, attrs, nil))
 	}
 	nlri := bgp.NewIPAddrPrefix(uint8(n.Bits()), n.Addr().String())
 	nlri.SetPathLocalIdentifier(id)
-	return r.send(bgp.NewBGPUpdateMessage([]*bgp.IPAddrPrefix{nlri}, nil, nil), withPathIDs)
+	return r.send(bgp.NewBGPUpdateMessage([]*bgp.IPAddrPrefix{nlri}, nil, nil))
 }
 
 // endOfRIB says that the tables of both families are complete (RFC 4724 section 2), and gives the bytes of the two UPDATEs.

@@ -105,7 +105,7 @@ func (p *speaker) isUp() bool {
 	return p.up
 }
 
-// never checks that the session, once established, was never lost.
+// neverLost checks that the session, once established, was never lost.
 func (p *speaker) neverLost() {
 	p.t.Helper()
 	p.mu.Lock()

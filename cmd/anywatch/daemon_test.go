@@ -25,6 +25,7 @@ func TestDaemon(t *testing.T) {
 	t.Run("stop", func(t *testing.T) { testStop(newStation(t, bin, 7)) })
 	t.Run("stop with a sink that hangs", func(t *testing.T) { testStopWithHangingSink(newStation(t, bin, 8)) })
 	t.Run("kill", func(t *testing.T) { testKill(newStation(t, bin, 9)) })
+	t.Run("recording", func(t *testing.T) { testRecording(newStation(t, bin, 11)) })
 	t.Run("start-up", func(t *testing.T) { testStartUp(newStation(t, bin, 10)) })
 }
 
