@@ -38,6 +38,7 @@ func TestDamage(t *testing.T) {
 		{"the last line without its end", bytes.TrimSpace(line(t0)), 1, 1, 0, ""},
 		{"a line that is too long", slices.Concat(line(t0), bytes.Repeat([]byte("x"), 5*rislive.MaxLine), []byte("\n"), line(t0)), 3, 2, 1, "longer than"},
 		{"a line that is a little too long", slices.Concat(line(t0), bytes.Repeat([]byte("x"), rislive.MaxLine), []byte("\n"), line(t0)), 3, 2, 1, "longer than"},
+		{"noise in BMP", slices.Concat(bmpUpdate(t0), bmpUpdate(t0), noise, bmpUpdate(t0)), 4, 3, 1, fmt.Sprintf("at octet %d: ", 2*len(bmpUpdate(t0)))},
 		{"BMP that is cut", slices.Concat(bmpUpdate(t0), bmpUpdate(t0)[:60]), 2, 1, 1, fmt.Sprintf("at octet %d: 60 octets", len(bmpUpdate(t0)))},
 	} {
 		t.Run(c.name, func(t *testing.T) {

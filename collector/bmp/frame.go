@@ -103,8 +103,11 @@ func (r *Reader) Next() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.resync && r.swallows(n) {
-		return nil, r.damaged(ErrCut)
+	if r.resync {
+		if r.swallows(n) {
+			return nil, r.damaged(ErrCut)
+		}
+		frame, _ = r.br.Peek(n) // looking further may have moved the buffer; it was all there before
 	}
 	r.held = n
 	return frame, nil

@@ -2,7 +2,6 @@ package screen
 
 import (
 	"errors"
-	"hash/maphash"
 	"net/netip"
 	"sync/atomic"
 
@@ -88,39 +87,44 @@ func (s *Screen) Remember(p netip.Prefix) {
 
 // tracked is a small set of prefixes with a bitmap in front that answers for nearly all that are not in it.
 type tracked struct {
-	seed maphash.Seed
 	bits [64]uint64
 	set  map[netip.Prefix]struct{}
 }
 
 func (t *tracked) add(p netip.Prefix) {
 	if t.set == nil {
-		t.seed, t.set = maphash.MakeSeed(), make(map[netip.Prefix]struct{})
-	}
-	if _, known := t.set[p]; known {
-		return
+		t.set = make(map[netip.Prefix]struct{})
 	}
 	t.set[p] = struct{}{}
-	h := t.hash(p)
+	high := uint64(0)
+	if a := p.Addr(); a.Is4() {
+		b := a.As4()
+		high = uint64(be32(b[:]))
+	} else {
+		b := a.As16()
+		high = be64(b[:8])
+	}
+	h := trackedHash(high, p.Bits())
 	t.bits[h/64] |= 1 << (h % 64)
 }
 
+// may says "certainly not" about nearly all prefixes that are not in the set; high is an IPv4 address, or the upper half of an IPv6 one.
+func (t *tracked) may(high uint64, bits int) bool {
+	h := trackedHash(high, bits)
+	return t.bits[h/64]&(1<<(h%64)) != 0
+}
+
+func trackedHash(high uint64, bits int) uint64 {
+	return (high ^ uint64(bits)<<40) * 0x9E3779B97F4A7C15 >> (64 - 12)
+}
+
 func (t *tracked) has(p netip.Prefix) bool {
-	if len(t.set) == 0 {
-		return false
-	}
-	h := t.hash(p)
-	if t.bits[h/64]&(1<<(h%64)) == 0 {
-		return false
-	}
 	_, ok := t.set[p]
 	return ok
 }
 
-func (t *tracked) hash(p netip.Prefix) uint64 { return maphash.Comparable(t.seed, p) % (64 * 64) }
-
 func (t *tracked) has4(addr uint32, bits int) bool {
-	if len(t.set) == 0 {
+	if !t.may(uint64(addr&^(1<<(32-bits)-1)), bits) {
 		return false
 	}
 	var a [4]byte
@@ -129,7 +133,7 @@ func (t *tracked) has4(addr uint32, bits int) bool {
 }
 
 func (t *tracked) has6(high, low uint64, bits int) bool {
-	if len(t.set) == 0 {
+	if !t.may(high&^(1<<max(64-bits, 0)-1), bits) {
 		return false
 	}
 	var a [16]byte

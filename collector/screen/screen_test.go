@@ -84,6 +84,10 @@ func TestRemembered(t *testing.T) {
 	if s.Update(gone, &Context{}, &r); !r.Matched {
 		t.Fatal("the withdrawal was not let through")
 	}
+	s.Remember(netip.MustParsePrefix("198.18.64.0/18"))
+	if s.Update([]byte{0, 4, 18, 198, 18, 127, 0, 0}, &Context{}, &r); !r.Matched {
+		t.Fatal("host bits that are set hide a withdrawal")
+	}
 	if !s.Touches(netip.MustParsePrefix("2001:db8:9::/48")) || s.Touches(netip.MustParsePrefix("2001:db8:a::/48")) {
 		t.Fatal("Touches disagrees")
 	}
