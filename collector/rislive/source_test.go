@@ -99,7 +99,6 @@ type running struct {
 	events   chan string
 	stop     context.CancelFunc
 	ended    chan error
-	log      *strings.Builder
 }
 
 // watchedFew asks for two prefixes and one AS.
