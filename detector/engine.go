@@ -136,7 +136,7 @@ func (e *Engine) announce(w *view, n route.NLRI, a *route.Attrs, ev collector.Ev
 		r = &Route{NLRI: n}
 		w.routes[n] = r
 	}
-	r.Attrs, r.Shown, r.Table, r.Stale = a, ev.Time, ev.Table || w.dumping, false
+	r.Attrs, r.Shown, r.Table, r.Stale = a, ev.Time, ev.Table || w.sendsTable(n.Prefix), false
 	e.judge(w, r, ev.Time, cause{says: w.v.Name() + " showed another route in its place"})
 }
 

@@ -3,6 +3,7 @@ package detector
 import (
 	"cmp"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -47,7 +48,12 @@ func (w *view) sorted() []*Route {
 
 // could tells whether the vantage would show a route of this family if there was one: it is up, and its table is complete.
 func (w *view) could(f route.Family) bool {
-	return w.up && w.synced && (w.families == 0 || w.families&f != 0)
+	return w.up && (w.synced || w.complete&f != 0) && (w.families == 0 || w.families&f != 0)
+}
+
+// sendsTable tells whether a route of this family comes with the initial table of the session: it stood before.
+func (w *view) sendsTable(p netip.Prefix) bool {
+	return w.dumping && w.complete&route.FamilyOf(p) == 0
 }
 
 // rib holds all views, by number and in the order in which they were first heard.

@@ -214,8 +214,8 @@ func (s *station) replay() (string, summary) {
 func shapes(list []told) (out []string) {
 	for _, x := range list {
 		i := x.Incident
-		out = append(out, fmt.Sprintf("%s %s %s %s by AS%d along %v, watched %s, RPKI %s, seen by %d, at most %d, reopened %d", x.Event, i.Severity, i.Kind, i.Prefix,
-			i.Origin, i.Path, i.Watched, i.RPKI.State, i.Vantages.Seeing, i.Vantages.Peak, i.Reopened))
+		out = append(out, fmt.Sprintf("%s %s %s %s by AS%d along %v, watched %s, RPKI %s, seen by %d, at most %d, reopened %d, pre-existing %v", x.Event, i.Severity, i.Kind, i.Prefix,
+			i.Origin, i.Path, i.Watched, i.RPKI.State, i.Vantages.Seeing, i.Vantages.Peak, i.Reopened, i.PreExisting))
 	}
 	return out
 }

@@ -149,25 +149,35 @@ func (d *Daemon) Run(ctx context.Context) error {
 	})
 	rest.Go(func() { d.observe(ctx) })
 	d.startKeeper(ctx)
-	d.log.Info("anywatch runs", "prefixes", len(d.config.Prefixes), "sites", len(d.config.Sites), "vrps", d.keeper.describe(), "web", d.web.listener.Addr().String())
+	c := d.configuration()
+	d.log.Info("anywatch runs", "prefixes", len(c.Prefixes), "sites", len(c.Sites), "vrps", d.keeper.describe(), "web", d.web.listener.Addr().String())
 	d.feeds.run(ctx, d.queue) // returns when all sources have ended
 	<-ctx.Done()
 	rest.Wait()
-	err := d.closeAlerts(ctx)
+	d.closeAlerts(ctx)
 	stopEngine()
 	engine.Wait()
 	d.sinks.close(nil, d.log)
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
 	}
-	return err
+	return nil
 }
 
-// closeAlerts lets the sinks be told what they have not been told yet.
-func (d *Daemon) closeAlerts(ctx context.Context) error {
+// closeAlerts lets the sinks be told what they have not been told yet. A sink that can't be told is no failure of stopping, but it is said.
+func (d *Daemon) closeAlerts(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownWithin)
 	defer cancel()
-	return d.alerts.Close(ctx)
+	if err := d.alerts.Close(ctx); err != nil {
+		d.log.Error("some sinks were not told everything before the end", "error", err)
+	}
+}
+
+// configuration gives the configuration in force.
+func (d *Daemon) configuration() *config.Config {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.config
 }
 
 func (d *Daemon) startKeeper(ctx context.Context) {
@@ -186,9 +196,7 @@ func (d *Daemon) observe(ctx context.Context) {
 
 // ready tells whether a feed is synchronised, and VRPs are there where they are configured.
 func (d *Daemon) ready() (bool, string) {
-	d.mu.Lock()
-	c := d.config
-	d.mu.Unlock()
+	c := d.configuration()
 	if len(c.RPKI.Caches)+len(c.RPKI.Files) > 0 && d.keeper.cache.Load().Len() == 0 {
 		return false, "no VRPs yet"
 	}

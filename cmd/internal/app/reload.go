@@ -21,13 +21,18 @@ func (d *Daemon) Reload(ctx context.Context, c *config.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, _, err := readVRPFiles(c); err != nil {
+	defer func() {
+		if err != nil {
+			kept.close(d.sinks, d.log) // those that were made for nothing
+		}
+	}()
+	if _, _, err = readVRPFiles(c); err != nil {
 		return err
 	}
-	if err := d.feeds.reload(c); err != nil {
+	if err = d.feeds.reload(c); err != nil {
 		return err
 	}
-	if err := d.alerts.Reload(c.Alerts.GroupWait, append(routes, d.options.Sinks...)); err != nil {
+	if err = d.alerts.Reload(c.Alerts.GroupWait, append(routes, d.options.Sinks...)); err != nil {
 		return err
 	}
 	d.sinks.close(kept, d.log)
