@@ -86,7 +86,21 @@ func counterAction(f *Finding) string {
 	if !ok {
 		return ""
 	}
-	return fmt.Sprintf("Announce %s and %s%s: the longer match wins", low, high, condition(low, "them"))
+	return fmt.Sprintf("Announce %s and %s%s: the longer match wins%s", low, high, condition(low, "them"), f.roaFor(low.Bits()))
+}
+
+// roaFor tells what our own ROAs would make of a longer announcement: one that they forbid is dropped by whoever validates.
+func (f *Finding) roaFor(bits int) string {
+	longest := 0
+	for _, v := range f.RPKI.VRPs {
+		if f.Watched[0].Allows(v.ASN) {
+			longest = max(longest, int(v.MaxLength))
+		}
+	}
+	if longest == 0 || longest >= bits {
+		return ""
+	}
+	return fmt.Sprintf(". Create a ROA for them first: the present one ends at /%d", longest)
 }
 
 // condition is what an announcement depends on: networks commonly accept prefixes up to /24, and /48.

@@ -235,19 +235,29 @@ func (r *record) refresh(now time.Time) {
 	}
 }
 
-// representative is the path that stands for all: of the vantage that shows it longest.
+// representative is the path that stands for all: of the vantage that shows it longest, and as long as anybody shows it, one through the same
+// neighbour of the origin as before. That another vantage withdrew first is no news.
 func (r *record) representative() (route.Path, bool) {
+	before, had := r.path.Neighbor()
+	var first route.Path
+	found := false
 	for _, h := range r.holders {
 		for _, x := range h.routes {
-			if !x.Stale {
+			if x.Stale {
+				continue
+			}
+			if n, ok := x.Attrs.Path.Neighbor(); r.path != nil && n == before && ok == had {
 				return x.Attrs.Path, true
+			}
+			if !found {
+				first, found = x.Attrs.Path, true
 			}
 		}
 	}
-	if r.path == nil && len(r.holders) > 0 {
+	if !found && r.path == nil && len(r.holders) > 0 {
 		return r.holders[0].evidence.Path, true
 	}
-	return nil, false
+	return first, found
 }
 
 // severity is the worst that a vantage's view of it gives.

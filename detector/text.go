@@ -46,7 +46,7 @@ func (e *Engine) incident(r *record) Incident {
 func (e *Engine) close(i *Incident, r *record, headline string) {
 	at, resolution := r.resolved.UTC(), r.cause.resolution()
 	i.State, i.Resolved, i.Resolution, i.Actions = "resolved", &at, &resolution, []string{}
-	i.Summary = fmt.Sprintf("Over after %s: %s It was seen by %d at most.", HumanDuration(r.resolved.Sub(r.started)), headline, r.peak)
+	i.Summary = fmt.Sprintf("Over after %s: %s It was seen by %d at most.", HumanDuration(r.clear.Sub(r.started)), headline, r.peak)
 	i.Why = append(i.Why, "over: "+resolution)
 }
 
