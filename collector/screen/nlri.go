@@ -29,7 +29,7 @@ var octets4 = [5]uint32{0, 0xFF000000, 0xFFFF0000, 0xFFFFFF00, 0xFFFFFFFF}
 // routes4 walks IPv4 routes and gives their number. This loop is what the speed of the whole rests on: what is not in a /16 that overlaps the
 // watch, nearly everything, is done with after one look at a bitmap that stays in the first-level cache.
 func (m *walk) routes4(b []byte, addPath bool) (n int) {
-	by16, skip := &m.w.filter4.by16, 0
+	by16, by20, skip := &m.w.filter4.by16, &m.w.filter4.by20, 0
 	if addPath {
 		skip = 4
 	}
@@ -43,8 +43,8 @@ func (m *walk) routes4(b []byte, addPath bool) (n int) {
 			return n
 		}
 		var addr uint32
-		if len(b) >= 5 {
-			addr = be32(b[1:5]) & octets4[octets]
+		if octets < 4 && len(b) >= 4 {
+			addr = be32(b[:4]) << 8 & octets4[octets] // the length falls out on the left
 		} else {
 			addr = head4(b[1:], octets)
 		}
@@ -52,8 +52,10 @@ func (m *walk) routes4(b []byte, addPath bool) (n int) {
 		if bits == 0 {
 			m.defaults++
 		}
-		if look && (bits <= 16 || by16[addr>>22]&(1<<(addr>>16&63)) != 0 || m.tracking) {
-			look = !m.match4(addr, bits)
+		if look && (by16[addr>>22]&(1<<(addr>>16&63)) != 0 || bits <= 16 || m.tracking) {
+			if bits < 20 || by20[addr>>18]&(1<<(addr>>12&63)) != 0 || m.tracking {
+				look = !m.match4(addr, bits)
+			}
 		}
 		b = b[1+octets:]
 		n++

@@ -126,6 +126,10 @@ func (m *walk) path(b []byte) {
 	if m.ctx.Encoding.TwoByteAS {
 		width = 2
 	}
+	if width == 4 && len(b) > 2 && b[0] == byte(route.Sequence) && len(b) == 2+4*int(b[1]) { // nearly every path
+		m.ours = m.segment(route.Sequence, b[2:], 4)
+		return
+	}
 	external, last := false, false
 	for len(b) > 0 {
 		if len(b) < 2 || b[0] == 0 || b[0] > byte(route.ConfedSet) || b[1] == 0 || len(b) < 2+int(b[1])*width {
