@@ -200,7 +200,8 @@ func (e *Engine) SetRules(set *rules.Set, now time.Time) {
 	for _, rec := range e.ledger.sorted() {
 		e.ledger.touch(rec) // thresholds may have changed too
 		if rec.state == open && rec.cause == reloaded && !rec.unknown() {
-			rec.clear = now.Add(-set.ResolveAfter)
+			rec.refresh(e.clock)
+			e.resolve(rec)
 		}
 	}
 	e.settle()
@@ -279,11 +280,16 @@ func (e *Engine) resolveLater(r *record) {
 		if r.state != open || !r.clear.Equal(clear) {
 			return
 		}
-		r.state, r.resolved = resolved, e.clock
-		e.say(Resolved, r)
-		r.holders = nil
-		e.retireLater(r)
+		e.resolve(r)
 	})
+}
+
+// resolve ends an incident.
+func (e *Engine) resolve(r *record) {
+	r.state, r.resolved = resolved, e.clock
+	e.say(Resolved, r)
+	r.holders = nil
+	e.retireLater(r)
 }
 
 // retireLater forgets a resolved incident when it is too late to reopen it.

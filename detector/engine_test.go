@@ -115,6 +115,8 @@ func follows(c, was Change, known bool, clock time.Time) string {
 		return "no evidence"
 	case (c.Event == Resolved) != (i.Resolved != nil) || (i.Resolved != nil) != (i.State == "resolved"):
 		return "resolved is not said alike"
+	case c.Event == Resolved && (i.Cleared == nil || i.Cleared.Before(i.Started) || i.Cleared.After(*i.Resolved)):
+		return "it was cleared before it started, or after it was resolved"
 	case c.Event == Resolved && i.Vantages.Seeing != 0:
 		return "resolved while somebody sees it"
 	case c.Event == Opened && known && i.Reopened != was.Incident.Reopened+1:

@@ -91,6 +91,8 @@ type Incident struct {
 	PreExisting bool `json:"pre_existing"`
 	// Resolution says in words why the incident resolved.
 	Resolution *string `json:"resolution"`
+	// Cleared is since when nobody shows it, in a resolved incident: detect.resolve_after before its resolution, or less.
+	Cleared *time.Time `json:"cleared"`
 
 	Started      time.Time  `json:"started"`
 	Opened       time.Time  `json:"opened"`
@@ -99,6 +101,14 @@ type Incident struct {
 	Reopened     int        `json:"reopened"`
 	Acknowledged *string    `json:"acknowledged"`
 	Silenced     *string    `json:"silenced"`
+}
+
+// Lasted is how long the thing itself lasted: from the first evidence until nobody showed it any more, or until it was last heard of.
+func (i *Incident) Lasted() time.Duration {
+	if i.Cleared != nil {
+		return i.Cleared.Sub(i.Started)
+	}
+	return i.Updated.Sub(i.Started)
 }
 
 // RPKI is the verdict of origin validation as an incident shows it.

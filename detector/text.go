@@ -44,9 +44,9 @@ func (e *Engine) incident(r *record) Incident {
 
 // close adds what only a resolved incident has.
 func (e *Engine) close(i *Incident, r *record, headline string) {
-	at, resolution := r.resolved.UTC(), r.cause.resolution()
-	i.State, i.Resolved, i.Resolution, i.Actions = "resolved", &at, &resolution, []string{}
-	i.Summary = fmt.Sprintf("Over after %s: %s It was seen by %d at most.", HumanDuration(r.clear.Sub(r.started)), headline, r.peak)
+	at, cleared, resolution := r.resolved.UTC(), r.clear.UTC(), r.cause.resolution()
+	i.State, i.Cleared, i.Resolved, i.Resolution, i.Actions = "resolved", &cleared, &at, &resolution, []string{}
+	i.Summary = fmt.Sprintf("Over after %s: %s It was seen by %d at most.", HumanDuration(i.Lasted()), headline, r.peak)
 	i.Why = append(i.Why, "over: "+resolution)
 }
 

@@ -38,7 +38,7 @@ func Resolved() detector.Change {
 	c := detector.Change{Event: detector.Resolved, Time: opening.Add(2*time.Minute + 11*time.Second), Incident: hijack()}
 	i := &c.Incident
 	cause := "Nobody shows it any more; last: bmp:ams-edge1/10.9.0.1/pre withdrew it"
-	i.State, i.Updated, i.Resolved, i.Resolution = "resolved", c.Time, &c.Time, &cause
+	i.State, i.Updated, i.Cleared, i.Resolved, i.Resolution = "resolved", c.Time, &c.Time, &c.Time, &cause
 	i.Vantages.Seeing, i.Actions = 0, []string{}
 	i.Summary = "Over after 2m13s: AS64666 announces 192.0.2.0/24; expected AS64500. It was seen by 3 at most."
 	i.Why = append(i.Why, cause)

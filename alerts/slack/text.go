@@ -104,7 +104,7 @@ func lasted(i *detector.Incident) string {
 	if i.Resolved == nil {
 		return "an unknown time"
 	}
-	return detector.HumanDuration(i.Resolved.Sub(i.Started))
+	return detector.HumanDuration(i.Lasted())
 }
 
 func utc(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }

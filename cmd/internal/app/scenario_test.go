@@ -165,7 +165,7 @@ func (p *player) change(c detector.Change) {
 		text += " since=" + i.Started.Format("15:04:05")
 	}
 	if c.Event == detector.Resolved {
-		text += fmt.Sprintf(" peak=%d (%s)", i.Vantages.Peak, *i.Resolution)
+		text += fmt.Sprintf(" lasted=%s peak=%d (%s)", i.Lasted(), i.Vantages.Peak, *i.Resolution)
 	}
 	p.out = append(p.out, text+"\n")
 }
