@@ -30,7 +30,11 @@ type Malformed struct {
 
 // Error says what was wrong and how it is handled.
 func (m *Malformed) Error() string {
-	return fmt.Sprintf("malformed update from %s (%s): %v", m.Vantage.Name(), m.Class, m.Err)
+	from := ""
+	if m.Vantage != nil {
+		from = " from " + m.Vantage.Name()
+	}
+	return fmt.Sprintf("malformed update%s (%s): %v", from, m.Class, m.Err)
 }
 
 // Unwrap gives the fault itself.

@@ -184,9 +184,10 @@ func (s *Source) admit(r *run, c *net.TCPConn) {
 	x, why := s.claim(r, nb, c)
 	s.mu.Unlock()
 	if x == nil {
+		s.refused.Add(1) // before the peer knows of it, so that who asks next finds it counted
 		_ = c.SetWriteDeadline(s.deps.Now().Add(time.Second))
 		_, _ = c.Write(why.message()) // a courtesy; the connection is closed in any case
-		s.refuse(c, nb.Name, why.text)
+		s.turnAway(c, nb.Name, why.text)
 		return
 	}
 	if x.prev != nil {
@@ -233,9 +234,14 @@ func (s *Source) release(x *session) {
 	}
 }
 
-// refuse closes a connection. Each is counted; one a minute is logged.
+// refuse counts and closes a connection.
 func (s *Source) refuse(c net.Conn, neighbor, why string) {
 	s.refused.Add(1)
+	s.turnAway(c, neighbor, why)
+}
+
+// turnAway closes a connection; one a minute is logged.
+func (s *Source) turnAway(c net.Conn, neighbor, why string) {
 	if n, ok := s.strange.Pass(); ok {
 		s.deps.Log.Warn("BGP connection refused", "from", tcp.Remote(c).Addr(), "neighbor", neighbor, "why", why, "not_logged", n)
 	}
