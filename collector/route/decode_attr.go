@@ -196,6 +196,8 @@ func (m *message) options() *bgp.MarshallingOption {
 		{m.enc.AddPath&IPv6 != 0, bgp.RF_IPv6_UC},
 		{m.enc.AddPathLabelled&IPv4 != 0, bgp.RF_IPv4_MPLS},
 		{m.enc.AddPathLabelled&IPv6 != 0, bgp.RF_IPv6_MPLS},
+		{m.enc.AddPathVPN&IPv4 != 0, bgp.RF_IPv4_VPN},
+		{m.enc.AddPathVPN&IPv6 != 0, bgp.RF_IPv6_VPN},
 	} {
 		if f.on {
 			modes[f.rf] = bgp.BGP_ADD_PATH_RECEIVE

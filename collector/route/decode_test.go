@@ -175,6 +175,26 @@ func TestDecodeVPN(t *testing.T) {
 	}
 }
 
+// TestDecodeVPNWithPathIdentifiers: SAFI 128 has an Add-Path capability of its own, for each family.
+func TestDecodeVPNWithPathIdentifiers(t *testing.T) {
+	head := `40 01 01 00  40 02 00  `
+	for _, c := range []struct {
+		name, attrs, announced, gone string
+		enc                          Encoding
+	}{
+		{"IPv4", `80 0e 24 0001 80 0c 0000000000000000 0a000001 00 00000007 70 001001 0000fbf400000001 c00002`, "192.0.2.0/24#7", "", Encoding{AddPathVPN: IPv4}},
+		{"IPv6", `80 0e 33 0002 80 18 0000000000000000 20010db8000000000000000000000001 00 00000009 88 001001 0000fbf400000001 20010db80053`,
+			"2001:db8:53::/48#9", "", Encoding{AddPathVPN: IPv6}},
+		{"withdrawn", `80 0f 16 0001 80 00000007 70 800000 0000fbf400000001 c00002`, "", "192.0.2.0/24#7", Encoding{AddPathVPN: IPv4}},
+		{"only of the other family", `80 0f 12 0001 80 70 800000 0000fbf400000001 c00002`, "", "192.0.2.0/24", Encoding{AddPathVPN: IPv6, AddPath: IPv4, AddPathLabelled: IPv4}},
+	} {
+		d := Decode(body(t, "", head+c.attrs, ""), c.enc, func(rd uint64) bool { return rd == 64500<<32|1 })
+		if len(d.Updates) != 1 || prefixes(d.Updates[0].Announced) != c.announced || prefixes(d.Updates[0].Withdrawn) != c.gone {
+			t.Errorf("%s: %+v %v", c.name, d, d.Err)
+		}
+	}
+}
+
 func TestDecodeAttrsOfTable(t *testing.T) {
 	a, class, err := DecodeAttrs(unhex(t, `40 01 01 00  40 02 06 02 01 0000fbf4  80 0e 11 10 20010db8000000000000000000000001`), Encoding{})
 	if class != Intact || a.NextHop != netip.MustParseAddr("2001:db8::1") || a.Path.String() != "64500" {

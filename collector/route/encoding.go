@@ -9,4 +9,6 @@ type Encoding struct {
 	AddPath Family
 	// AddPathLabelled holds the families whose labelled unicast routes (SAFI 4, RFC 8277) carry one.
 	AddPathLabelled Family
+	// AddPathVPN holds the families whose VPN routes (SAFI 128, RFC 4364) carry one.
+	AddPathVPN Family
 }

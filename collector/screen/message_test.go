@@ -13,6 +13,7 @@ type message struct {
 	withdrawn, announced     []route.NLRI // IPv4, in the classic fields
 	mpAnnounced, mpWithdrawn []route.NLRI // IPv6 in MP attributes; IPv4 where mpIPv4 is set
 	mpIPv4                   bool
+	mpSAFI                   byte // 1 when zero
 	path                     route.Path
 	noPath                   bool
 }
@@ -27,15 +28,22 @@ func (m message) bytes(enc route.Encoding) []byte {
 	if m.mpIPv4 {
 		family, hop = route.IPv4, 4
 	}
-	ids := enc.AddPath&family != 0
+	safi, mpIDs := max(m.mpSAFI, safiUnicast), enc.AddPath
+	switch safi {
+	case safiLabelled:
+		mpIDs = enc.AddPathLabelled
+	case safiVPN:
+		mpIDs = enc.AddPathVPN
+	}
+	front := inFront(safi)
 	if len(m.mpAnnounced) > 0 {
-		v := append([]byte{0, byte(family), 1, byte(hop)}, make([]byte, hop+1)...)
-		attrs = attribute(attrs, 0x90, 14, append(v, nlriBytes(m.mpAnnounced, ids)...))
+		v := append([]byte{0, byte(family), safi, byte(hop)}, make([]byte, hop+1)...)
+		attrs = attribute(attrs, 0x90, 14, append(v, nlriBytes(m.mpAnnounced, mpIDs&family != 0, front...)...))
 	}
 	if len(m.mpWithdrawn) > 0 {
-		attrs = attribute(attrs, 0x90, 15, append([]byte{0, byte(family), 1}, nlriBytes(m.mpWithdrawn, ids)...))
+		attrs = attribute(attrs, 0x90, 15, append([]byte{0, byte(family), safi}, nlriBytes(m.mpWithdrawn, mpIDs&family != 0, front...)...))
 	}
-	ids = enc.AddPath&route.IPv4 != 0
+	ids := enc.AddPath&route.IPv4 != 0
 	w := nlriBytes(m.withdrawn, ids)
 	b := binary.BigEndian.AppendUint16(nil, uint16(len(w)))
 	b = append(b, w...)
@@ -71,12 +79,26 @@ func pathBytes(p route.Path, twoByte bool) (b []byte) {
 	return b
 }
 
-func nlriBytes(list []route.NLRI, ids bool) (b []byte) {
+// vrf is the route distinguisher of all VPN routes of tests: 64500:1.
+const vrf = 64500<<32 | 1
+
+// inFront is what stands between the length of a route and its prefix: a label, and with VPN routes a route distinguisher.
+func inFront(safi byte) []byte {
+	switch label := []byte{0, 0x10, 1}; safi {
+	case safiLabelled:
+		return label
+	case safiVPN:
+		return binary.BigEndian.AppendUint64(label, vrf)
+	}
+	return nil
+}
+
+func nlriBytes(list []route.NLRI, ids bool, front ...byte) (b []byte) {
 	for _, n := range list {
 		if ids {
 			b = binary.BigEndian.AppendUint32(b, n.PathID)
 		}
-		b = append(b, byte(n.Prefix.Bits()))
+		b = append(append(b, byte(n.Prefix.Bits()+8*len(front))), front...)
 		b = append(b, n.Prefix.Addr().AsSlice()[:(n.Prefix.Bits()+7)/8]...)
 	}
 	return b
@@ -117,5 +139,6 @@ func randomPath(r *rand.Rand) (p route.Path) {
 func randomMessage(r *rand.Rand) message {
 	m := message{withdrawn: randomRoutes(r, false), announced: randomRoutes(r, false), path: randomPath(r), mpIPv4: r.IntN(3) == 0}
 	m.mpAnnounced, m.mpWithdrawn = randomRoutes(r, !m.mpIPv4), randomRoutes(r, !m.mpIPv4)
+	m.mpSAFI = []byte{safiUnicast, safiUnicast, safiLabelled, safiVPN}[r.IntN(4)]
 	return m
 }

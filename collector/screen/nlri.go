@@ -18,7 +18,7 @@ func (m *walk) family(afi int, safi byte, b []byte) int {
 	case safiLabelled:
 		return m.labelled(b, fam, enc.AddPathLabelled&fam != 0, 0)
 	case safiVPN:
-		return m.labelled(b, fam, false, 8)
+		return m.labelled(b, fam, enc.AddPathVPN&fam != 0, 8)
 	}
 	return m.foreign(afi, safi, b)
 }

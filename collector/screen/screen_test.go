@@ -198,9 +198,11 @@ func FuzzUpdate(f *testing.F) {
 	m := message{announced: nlri("192.0.2.0/24"), mpWithdrawn: nlri("2001:db8::/32"), path: route.SequencePath(1, 64500)}
 	f.Add(m.bytes(route.Encoding{}), uint8(0))
 	f.Add(m.bytes(route.Encoding{TwoByteAS: true, AddPath: 3}), uint8(7))
+	m.mpSAFI = safiVPN
+	f.Add(m.bytes(route.Encoding{AddPathVPN: 3}), uint8(3<<5|128))
 	s := watchOf(64500, "192.0.2.0/24", "2001:db8:53::/48", "::/0")
 	f.Fuzz(func(t *testing.T, body []byte, how uint8) {
-		enc := route.Encoding{TwoByteAS: how&1 != 0, AddPath: route.Family(how >> 1 & 3), AddPathLabelled: route.Family(how >> 3 & 3)}
+		enc := route.Encoding{TwoByteAS: how&1 != 0, AddPath: route.Family(how >> 1 & 3), AddPathLabelled: route.Family(how >> 3 & 3), AddPathVPN: route.Family(how >> 5 & 3)}
 		ctx := Context{Encoding: enc, Local: 64500, VRF: func(uint64) bool { return how&128 != 0 }}
 		var r Result
 		// A slice without spare room makes every read past the end a panic.

@@ -15,6 +15,7 @@ type twin struct {
 	asns     []route.ASN
 	shortest Shortest
 	local    route.ASN
+	named    bool // the VRF of the VPN routes is watched
 }
 
 func (w twin) overlaps(p netip.Prefix) bool {
@@ -31,7 +32,11 @@ func (w twin) overlaps(p netip.Prefix) bool {
 }
 
 func (w twin) matches(m message) bool {
-	for _, list := range [][]route.NLRI{m.withdrawn, m.announced, m.mpAnnounced, m.mpWithdrawn} {
+	lists := [][]route.NLRI{m.withdrawn, m.announced}
+	if m.mpSAFI != safiVPN || w.named {
+		lists = append(lists, m.mpAnnounced, m.mpWithdrawn)
+	}
+	for _, list := range lists {
 		for _, n := range list {
 			if w.overlaps(n.Prefix) {
 				return true
@@ -68,7 +73,11 @@ func TestTwin(t *testing.T) {
 		w := randomTwin(r)
 		watch := NewWatch(w.prefixes, w.asns, w.shortest)
 		for range 200 {
-			ctx := Context{Local: w.local, Encoding: route.Encoding{TwoByteAS: r.IntN(2) == 0, AddPath: route.Family(r.IntN(4))}}
+			ctx := Context{Local: w.local, Encoding: route.Encoding{TwoByteAS: r.IntN(2) == 0, AddPath: route.Family(r.IntN(4)),
+				AddPathLabelled: route.Family(r.IntN(4)), AddPathVPN: route.Family(r.IntN(4))}}
+			if w.named {
+				ctx.VRF = func(rd uint64) bool { return rd == vrf }
+			}
 			m := randomMessage(r)
 			var got Result
 			New(NewLive(watch)).Update(m.bytes(ctx.Encoding), &ctx, &got)
@@ -84,7 +93,7 @@ func TestTwin(t *testing.T) {
 }
 
 func randomTwin(r *rand.Rand) twin {
-	w := twin{shortest: Shortest{uint8(r.IntN(12)), uint8(r.IntN(24))}, local: route.ASN(64490 + r.IntN(20))}
+	w := twin{shortest: Shortest{uint8(r.IntN(12)), uint8(r.IntN(24))}, local: route.ASN(64490 + r.IntN(20)), named: r.IntN(2) == 0}
 	for range r.IntN(3) {
 		w.asns = append(w.asns, route.ASN(64490+r.IntN(20)))
 	}
