@@ -12,6 +12,7 @@ import (
 
 	"anywatch/collector"
 	"anywatch/collector/internal/peers"
+	"anywatch/collector/internal/tcp"
 	"anywatch/collector/route"
 )
 
@@ -37,12 +38,12 @@ protocol bgp col {
 // port gives a TCP port that is free on an address.
 func port(t *testing.T, address string) uint16 {
 	t.Helper()
-	l, err := listen(address + ":0")
+	l, err := tcp.Listen(address+":0", "BGP")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	return l.addr().Port()
+	return tcp.Addr(l).Port()
 }
 
 // collect takes routes until each of the prefixes has been announced, and gives the updates by prefix.

@@ -3,8 +3,11 @@ package bgp
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/jwhited/corebgp"
@@ -12,101 +15,126 @@ import (
 	"anywatch/collector/internal/tcp"
 )
 
-// listener is one address that we listen on, with the keys that are set on it.
-type listener struct {
-	*net.TCPListener
-	text    string // as configured
-	keys    map[netip.Prefix]Password
-	guarded bool // its TTLs were set
+// doors are the socket options of the listeners: which keys are set on each, and whether its TTLs were.
+type doors struct {
+	mu sync.Mutex
+	of map[*tcp.Listener]*door
 }
 
-func (l *listener) addr() netip.AddrPort { return tcp.Addr(l.TCPListener) }
+type door struct {
+	listener *tcp.Listener
+	keys     map[netip.Prefix]Password
+	guarded  bool // its TTLs were set
+}
 
-// takes tells whether peers of an address's family can connect here. Where no address is given, the socket takes both families unless the
-// host has no IPv6.
-func (l *listener) takes(a netip.Addr) bool {
-	here := l.addr().Addr()
+// door gives the door of a listener; d.mu must be held.
+func (d *doors) door(l *tcp.Listener) *door {
+	x := d.of[l]
+	if x == nil {
+		x = &door{listener: l, keys: make(map[netip.Prefix]Password)}
+		if d.of == nil {
+			d.of = make(map[*tcp.Listener]*door)
+		}
+		d.of[l] = x
+	}
+	return x
+}
+
+// hooks give listeners what the neighbors of a configuration need, and after a reload that failed what those of the old one needed.
+func (d *doors) hooks(cfg, old Config) tcp.Hooks {
+	return tcp.Hooks{
+		Socket: func(l *tcp.Listener) error {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			return d.door(l).secure(cfg)
+		},
+		All: func(list []*tcp.Listener) error { return errors.Join(d.secureAll(list, cfg), reached(list, cfg)) },
+		Undo: func(list []*tcp.Listener) error {
+			return errors.Join(d.secureAll(list, old), d.settle(list, old))
+		},
+	}
+}
+
+// secureAll sets on listeners what the neighbors need. What can't be set is an error: a session that should have a key never comes up
+// without one.
+func (d *doors) secureAll(list []*tcp.Listener, cfg Config) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range list {
+		if err := d.door(l).secure(cfg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle takes away the keys that nobody has any more, and forgets listeners that are gone. A key that can't be taken away keeps its address
+// closed to those without it.
+func (d *doors) settle(list []*tcp.Listener, cfg Config) (faults error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	maps.DeleteFunc(d.of, func(l *tcp.Listener, _ *door) bool { return !slices.Contains(list, l) })
+	for _, l := range list {
+		faults = errors.Join(faults, d.door(l).forget(cfg))
+	}
+	return faults
+}
+
+// reached finds neighbors that no listener takes.
+func reached(list []*tcp.Listener, cfg Config) error {
+	for _, n := range cfg.Neighbors {
+		a := n.prefix().Addr()
+		if !slices.ContainsFunc(list, func(l *tcp.Listener) bool { return takes(l, a) }) {
+			return fmt.Errorf("neighbor %s can't connect: none of the addresses %v takes the family of %v; listen on one that does", n.Name, cfg.Listen, a)
+		}
+	}
+	return nil
+}
+
+// takes tells whether peers of an address's family can connect to a listener. Where no address is given, the socket takes both families unless
+// the host has no IPv6.
+func takes(l *tcp.Listener, a netip.Addr) bool {
+	here := l.Addr().Addr()
 	if here.Is6() && here.IsUnspecified() && !here.Is4In6() {
 		return true
 	}
 	return here.Unmap().Is4() == a.Is4()
 }
 
-// listenAll listens on all addresses of a configuration, or on none.
-func listenAll(cfg Config) (list []*listener, err error) {
-	defer func() {
-		if err != nil {
-			closeAll(list)
-			list = nil
-		}
-	}()
-	for _, text := range cfg.Listen {
-		l, err := listen(text)
-		if err != nil {
-			return list, err
-		}
-		list = append(list, l)
-	}
-	return list, secureAll(list, cfg)
-}
-
-func listen(text string) (*listener, error) {
-	l, err := tcp.Listen(text, "BGP")
-	if err != nil {
-		return nil, err
-	}
-	return &listener{TCPListener: l, text: text, keys: make(map[netip.Prefix]Password)}, nil
-}
-
-func closeAll(list []*listener) {
-	for _, l := range list {
-		_ = l.Close()
-	}
-}
-
-// secureAll sets on the listeners what the neighbors need. What can't be set is an error: a session that should have a key never comes up
-// without one.
-func secureAll(list []*listener, cfg Config) error {
-	for _, l := range list {
-		if err := l.guard(cfg); err != nil {
-			return fmt.Errorf("ttl_security could not be set on %s: %w", l.text, err)
-		}
+// secure sets TTLs and keys.
+func (d *door) secure(cfg Config) error {
+	if err := d.guard(cfg); err != nil {
+		return fmt.Errorf("ttl_security could not be set on %s: %w", d.listener.Text, err)
 	}
 	for _, n := range cfg.Neighbors {
-		reached := false
-		for _, l := range list {
-			if !l.takes(n.prefix().Addr()) {
-				continue
-			}
-			reached = true
-			if err := l.secure(n); err != nil {
-				return fmt.Errorf("neighbor %s on %s: its MD5 key could not be set, so nobody may connect: %w", n.Name, l.text, err)
-			}
+		if !takes(d.listener, n.prefix().Addr()) || n.Password == d.keys[n.prefix()] {
+			continue
 		}
-		if !reached {
-			return fmt.Errorf("neighbor %s can't connect: none of the addresses %v takes the family of %v; listen on one that does", n.Name, cfg.Listen, n.prefix().Addr())
+		if err := d.setKey(n.prefix(), n.Password); err != nil {
+			return fmt.Errorf("neighbor %s on %s: its MD5 key could not be set, so nobody may connect: %w", n.Name, d.listener.Text, err)
 		}
+		d.keys[n.prefix()] = n.Password
 	}
 	return nil
 }
 
 // guard sets the TTL that packets go out with, and the least that they may come with: here only what holds for all neighbors, so that the
 // handshake is covered too where all of them are near; what holds for one is set on its connection.
-func (l *listener) guard(cfg Config) error {
+func (d *door) guard(cfg Config) error {
 	least, wanted := 255, false
 	for _, n := range cfg.Neighbors {
 		wanted = wanted || n.TTLSecurity > 0
 		least = min(least, leastTTL(n.TTLSecurity))
 	}
-	if !wanted && !l.guarded {
+	if !wanted && !d.guarded {
 		return nil
 	}
-	v4 := l.addr().Addr().Unmap().Is4()
-	if err := setTTL(l, v4); err != nil {
+	v4 := d.listener.Addr().Addr().Unmap().Is4()
+	if err := setTTL(d.listener, v4); err != nil {
 		return err
 	}
-	l.guarded = true
-	return setLeastTTL(l, v4, least)
+	d.guarded = true
+	return setLeastTTL(d.listener, v4, least)
 }
 
 // leastTTL is what a packet still has after so many hops (RFC 5082 section 3); zero hops mean that it doesn't matter.
@@ -117,53 +145,27 @@ func leastTTL(hops int) int {
 	return 255 - hops + 1
 }
 
-// secure sets the key that a neighbor needs.
-func (l *listener) secure(n Neighbor) error {
-	if n.Password == l.keys[n.prefix()] {
-		return nil
-	}
-	if err := l.setKey(n.prefix(), n.Password); err != nil {
-		return err
-	}
-	l.keys[n.prefix()] = n.Password
-	return nil
-}
-
 // setKey sets the MD5 key for a prefix, or takes it away when it is empty.
-func (l *listener) setKey(p netip.Prefix, key Password) error {
-	return control(l, func(fd int) error { return corebgp.SetTCPMD5Signature(fd, p.Addr(), uint8(p.Bits()), string(key)) })
+func (d *door) setKey(p netip.Prefix, key Password) error {
+	return d.listener.Control(func(fd int) error { return corebgp.SetTCPMD5Signature(fd, p.Addr(), uint8(p.Bits()), string(key)) })
 }
 
 // forget takes away the keys of neighbors that are gone.
-func (l *listener) forget(cfg Config) (faults error) {
+func (d *door) forget(cfg Config) (faults error) {
 	keep := make(map[netip.Prefix]bool)
 	for _, n := range cfg.Neighbors {
 		keep[n.prefix()] = n.Password != ""
 	}
-	for p := range l.keys {
+	for p := range d.keys {
 		if keep[p] {
 			continue
 		}
-		if l.keys[p] != "" {
-			faults = errors.Join(faults, l.setKey(p, ""))
+		if d.keys[p] != "" {
+			faults = errors.Join(faults, d.setKey(p, ""))
 		}
-		delete(l.keys, p)
+		delete(d.keys, p)
 	}
 	return faults
-}
-
-// accept starts the loop that accepts a listener's connections; s.mu must be held.
-func (s *Source) accept(r *run, l *listener) {
-	r.group.Go(func() {
-		err := tcp.Accept(r.ctx, l.TCPListener, s.deps.Log, func(c *net.TCPConn) { s.admit(r, c) })
-		if err == nil {
-			return
-		}
-		select {
-		case r.failed <- err:
-		default: // one failure is enough to end the source
-		}
-	})
 }
 
 // admit looks who is there, and begins a session or closes the connection.

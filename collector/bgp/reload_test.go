@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"anywatch/collector"
+	"anywatch/collector/internal/tcp"
 )
 
 func TestReloadKeepsSessions(t *testing.T) {
@@ -135,12 +136,12 @@ func TestConfigFaults(t *testing.T) {
 // busy gives an address that somebody listens on.
 func busy(t *testing.T) string {
 	t.Helper()
-	l, err := listen("127.0.0.1:0")
+	l, err := tcp.Listen("127.0.0.1:0", "BGP")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	return l.addr().String()
+	return tcp.Addr(l).String()
 }
 
 func TestSessions(t *testing.T) {

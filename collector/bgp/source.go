@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -15,6 +16,7 @@ import (
 
 	"anywatch/collector"
 	"anywatch/collector/internal/samples"
+	"anywatch/collector/internal/tcp"
 	"anywatch/collector/route"
 	"anywatch/collector/screen"
 )
@@ -38,10 +40,12 @@ type Source struct {
 	odd     samples.Throttle // updates that can't be read
 
 	reloading sync.Mutex // one reload at a time
-	mu        sync.Mutex // guards what follows
-	listeners []*listener
-	sessions  map[netip.Addr]*session // the newest of each address
-	running   *run
+	listeners *tcp.Set
+	doors     doors
+
+	mu       sync.Mutex              // guards what follows
+	sessions map[netip.Addr]*session // the newest of each address
+	running  bool
 }
 
 // run is what a running source adds.
@@ -49,9 +53,7 @@ type run struct {
 	parent   context.Context // the caller's
 	ctx      context.Context // ends with it, and when the source fails
 	out      collector.Sink
-	group    sync.WaitGroup // accept loops
 	sessions sync.WaitGroup
-	failed   chan error
 }
 
 // New prepares the source: it listens, and sets the MD5 keys, so that what can't work fails here with an error that says what to do. A
@@ -64,10 +66,10 @@ func New(cfg Config, deps Deps) (*Source, error) {
 	s := &Source{deps: deps, sessions: make(map[netip.Addr]*session)}
 	s.strange = samples.Throttle{Every: time.Minute, Now: deps.Now}
 	s.odd = samples.Throttle{Every: time.Minute, Now: deps.Now}
-	if s.listeners, err = listenAll(cfg); err != nil {
+	s.table.Store(newTable(cfg))
+	if s.listeners, err = tcp.Open("BGP", cfg.Listen, s.doors.hooks(cfg, cfg), deps.Log); err != nil {
 		return nil, err
 	}
-	s.table.Store(newTable(cfg))
 	return s, nil
 }
 
@@ -75,23 +77,10 @@ func New(cfg Config, deps Deps) (*Source, error) {
 func (s *Source) Name() string { return "bgp" }
 
 // Close stops listening, for a source that will not run.
-func (s *Source) Close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	closeAll(s.listeners)
-	s.listeners = nil
-}
+func (s *Source) Close() { s.listeners.Close() }
 
 // Addrs are the addresses that it listens on.
-func (s *Source) Addrs() []netip.AddrPort {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []netip.AddrPort
-	for _, l := range s.listeners {
-		out = append(out, l.addr())
-	}
-	return out
-}
+func (s *Source) Addrs() []netip.AddrPort { return s.listeners.Addrs() }
 
 // Run accepts sessions until ctx ends; then each session ends with a Cease (Administrative Shutdown), within five seconds. It can be run
 // again after it failed.
@@ -99,56 +88,42 @@ func (s *Source) Run(ctx context.Context, out collector.Sink) error {
 	parent := ctx
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	r := &run{parent: parent, ctx: ctx, out: out, failed: make(chan error, 1)}
-	if err := s.begin(r); err != nil {
-		return err
+	r := &run{parent: parent, ctx: ctx, out: out}
+	if !s.begin() {
+		return errors.New("the BGP source is running already")
 	}
+	var ticking sync.WaitGroup
+	ticking.Go(func() { s.tick(ctx) })
+	cancel(s.listeners.Accept(ctx, func(c *net.TCPConn) { s.admit(r, c) }))
+	r.sessions.Wait()
+	ticking.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = false
+	return context.Cause(ctx)
+}
+
+func (s *Source) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running {
+		return false
+	}
+	s.running = true
+	return true
+}
+
+func (s *Source) tick(ctx context.Context) {
 	flush := time.NewTicker(time.Second)
 	defer flush.Stop()
 	for {
 		select {
 		case <-flush.C:
 			s.flush()
-			continue
-		case err := <-r.failed:
-			cancel(err)
 		case <-ctx.Done():
+			return
 		}
-		break
 	}
-	s.end(r)
-	return context.Cause(ctx)
-}
-
-// begin starts an accept loop for each listener; those that an earlier run closed are opened again.
-func (s *Source) begin(r *run) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.running != nil {
-		return errors.New("the BGP source is running already")
-	}
-	if len(s.listeners) == 0 {
-		list, err := listenAll(s.table.Load().cfg)
-		if err != nil {
-			return err
-		}
-		s.listeners = list
-	}
-	s.running = r
-	for _, l := range s.listeners {
-		s.accept(r, l)
-	}
-	return nil
-}
-
-// end closes everything and waits for it.
-func (s *Source) end(r *run) {
-	s.Close()
-	r.group.Wait()
-	r.sessions.Wait()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.running = nil
 }
 
 func (s *Source) flush() {

@@ -9,6 +9,7 @@ import (
 
 	"anywatch/collector"
 	"anywatch/collector/internal/open"
+	"anywatch/collector/internal/tcp"
 )
 
 func TestHoldTimer(t *testing.T) {
@@ -112,11 +113,11 @@ func TestShutdown(t *testing.T) {
 
 // A source that failed can be run again: it listens again.
 func TestRunTwice(t *testing.T) {
-	l, err := listen("127.0.0.1:0")
+	l, err := tcp.Listen("127.0.0.1:0", "BGP")
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := l.addr()
+	at := tcp.Addr(l)
 	_ = l.Close()
 	cfg := config(ibgp("127.0.11.16"))
 	cfg.Listen = []string{at.String()}

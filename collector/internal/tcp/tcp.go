@@ -1,4 +1,5 @@
-// Package tcp is what the listening sources share: listening with errors that say what to do, and an accept loop that survives what passes.
+// Package tcp is what the listening sources share: listening with errors that say what to do, an accept loop that survives what passes, and
+// a Set of listeners that lives through runs and reloads.
 package tcp
 
 import (
@@ -16,7 +17,12 @@ import (
 
 // Listen listens on an address for a protocol. Keepalives find out within about a minute that a peer is gone.
 func Listen(text, protocol string) (*net.TCPListener, error) {
-	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
+	return listenControl(text, protocol, nil)
+}
+
+// listenControl does so; control sees the socket before it is bound.
+func listenControl(text, protocol string, control func(network, address string, c syscall.RawConn) error) (*net.TCPListener, error) {
+	lc := net.ListenConfig{Control: control, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
 	lc.SetMultipathTCP(false) // Go listens with it by default, and a Multipath TCP socket knows neither MD5 nor a least TTL
 	l, err := lc.Listen(context.Background(), "tcp", text)
 	switch {
