@@ -161,12 +161,9 @@ func (s *Stream) stateChange(ctx context.Context, b []byte, wide bool) error {
 	if err != nil {
 		return err
 	}
-	if len(rest) < 4 {
-		return errShort
-	}
-	from, to := binary.BigEndian.Uint16(rest), binary.BigEndian.Uint16(rest[2:])
-	if from > lastState || to > lastState {
-		return errState
+	from, to, err := states(rest)
+	if err != nil {
+		return err
 	}
 	if from == to || from != established && to != established {
 		return nil
@@ -180,6 +177,18 @@ func (s *Stream) stateChange(ctx context.Context, b []byte, wide bool) error {
 		ev.Kind = collector.PeerDown
 	}
 	return s.in.Out.Emit(ctx, ev)
+}
+
+// states reads the two states of a change, the old one first.
+func states(b []byte) (from, to uint16, err error) {
+	if len(b) < 4 {
+		return 0, 0, errShort
+	}
+	from, to = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+	if from > lastState || to > lastState {
+		return 0, 0, errState
+	}
+	return from, to, nil
 }
 
 func stateName(n uint16) string {
