@@ -34,7 +34,7 @@ func (r *Route) covers(p *netip.Prefix) bool {
 }
 
 // together gives what incidents have in common that are told as one: the site that they are about, else kind and offender, else kind and
-// origin. An incident with none of these stands for itself.
+// origin, else the kind of what is about feeds or vantages. An incident with none of these stands for itself.
 func together(i *detector.Incident) string {
 	switch {
 	case i.Site != nil:
@@ -43,6 +43,8 @@ func together(i *detector.Incident) string {
 		return string(i.Kind) + " by " + i.Offender.String()
 	case i.Origin != nil:
 		return string(i.Kind) + " from " + i.Origin.String()
+	case i.Subject != nil:
+		return string(i.Kind)
 	}
 	return "incident " + i.ID
 }

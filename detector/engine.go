@@ -22,19 +22,22 @@ type Options struct {
 
 // Engine applies events to the RIB, judges, and keeps the ledger. Not for concurrent use: one goroutine owns it.
 type Engine struct {
-	rules  *rules.Set
-	vrps   *rpki.Table
-	emit   func(Change)
-	age    bool
-	clock  time.Time
-	timers timers
-	rib    *rib
-	ledger *ledger
+	rules        *rules.Set
+	vrps         *rpki.Table
+	emit         func(Change)
+	age          bool
+	clock        time.Time
+	timers       timers
+	rib          *rib
+	ledger       *ledger
+	feeds        map[string]*feed // that are down
+	feedsPlanned bool
+	stale        staleness
 }
 
 // New makes an engine whose clock stands at the zero time until the first event or Advance.
 func New(o Options) *Engine {
-	return &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger()}
+	return &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger(), feeds: make(map[string]*feed), stale: newStaleness()}
 }
 
 // Clock is the time up to which the engine has judged.
@@ -65,20 +68,37 @@ func (e *Engine) Advance(now time.Time) {
 // keeps its own time as evidence.
 func (e *Engine) Apply(ev collector.Event, at time.Time) {
 	e.Advance(at)
+	if ev.Vantage == nil {
+		e.feed(ev)
+	} else {
+		e.vantage(ev)
+	}
+	e.settle()
+	e.Advance(e.clock) // what is due at once, as with resolve_after: 0s
+}
+
+// vantage applies an event of a vantage.
+func (e *Engine) vantage(ev collector.Event) {
 	w, fresh := e.rib.view(ev.Vantage)
 	if fresh && ev.Kind != collector.PeerUp {
 		e.awaitSync(w)
 	}
+	was := w.up
+	defer func() {
+		if w.up != was {
+			e.feedsLater()
+		}
+	}()
 	switch ev.Kind {
 	case collector.Routes:
 		e.routes(w, ev)
 	case collector.PeerUp:
 		e.peerUp(w, ev.Family)
 	case collector.PeerDown:
-		e.down(w)
+		e.down(w, ev.Reason)
 		e.dropAll(w, ev.Time, "the session of "+w.v.Name()+" ended"+because(ev.Reason), nil)
 	case collector.FeedLost:
-		e.down(w)
+		e.down(w, ev.Reason)
 		e.loseRoutes(w, ev)
 	case collector.EndOfRIB:
 		e.endOfRIB(w, ev.Family)
@@ -88,9 +108,11 @@ func (e *Engine) Apply(ev collector.Event, at time.Time) {
 	case collector.Gap:
 		w.up, w.synced, w.tabled = true, false, false
 		e.awaitSync(w)
+	case collector.TableBegins:
+		w.expect(ev.Family)
+	case collector.PrefixLimit:
+		e.prefixLimit(w, ev)
 	}
-	e.settle()
-	e.Advance(e.clock) // what is due at once, as with resolve_after: 0s
 }
 
 // dropAll removes the routes of a vantage that a condition picks; nil picks all.
@@ -117,6 +139,7 @@ func (e *Engine) routes(w *view, ev collector.Event) {
 		for _, n := range u.Withdrawn {
 			if r := w.routes[n]; r != nil {
 				e.drop(w, r, ev.Time, w.v.Name()+" withdrew it")
+				w.withdrew[n.Prefix] = true
 			}
 		}
 		for _, n := range u.Announced {
@@ -128,20 +151,23 @@ func (e *Engine) routes(w *view, ev collector.Event) {
 // announce puts a route into the RIB. The same route again is no change; another path in its place withdraws the old one.
 func (e *Engine) announce(w *view, n route.NLRI, a *route.Attrs, ev collector.Event) {
 	r := w.routes[n]
+	delete(w.withdrew, n.Prefix)
+	w.identified = w.identified || n.PathID != 0
 	if r != nil && r.Attrs.Equal(a) {
-		e.revive(w, r)
+		e.revive(r)
 		return
 	}
 	if r == nil {
 		r = &Route{NLRI: n}
 		w.routes[n] = r
 	}
-	r.Attrs, r.Shown, r.Table, r.Stale = a, ev.Time, ev.Table || w.sendsTable(n.Prefix), false
+	r.Attrs, r.Shown, r.Table, r.Stale, r.expected = a, ev.Time, ev.Table || w.sendsTable(n.Prefix), false, false
 	e.judge(w, r, ev.Time, cause{says: w.v.Name() + " showed another route in its place"})
 }
 
 // revive ends the staleness of a route that was announced again unchanged.
-func (e *Engine) revive(w *view, r *Route) {
+func (e *Engine) revive(r *Route) {
+	r.expected = false
 	if !r.Stale {
 		return
 	}
@@ -156,6 +182,7 @@ func (e *Engine) revive(w *view, r *Route) {
 // judge asks the detectors about a route, and brings the ledger up to date with what it was evidence for and is now. A route that neither touches
 // the watch nor comes from us is not kept.
 func (e *Engine) judge(w *view, r *Route, at time.Time, why cause) {
+	e.staleLater(r.Prefix)
 	c := NewCase(e.rules, e.vrps, w.v, r.Prefix, r.Attrs)
 	findings := c.Judge()
 	keys := make([]Key, 0, len(findings))
@@ -177,6 +204,7 @@ func (e *Engine) judge(w *view, r *Route, at time.Time, why cause) {
 // drop removes a route.
 func (e *Engine) drop(w *view, r *Route, at time.Time, says string) {
 	delete(w.routes, r.NLRI)
+	e.staleLater(r.Prefix)
 	for _, k := range r.keys {
 		e.ledger.release(k, w.v, r, e.clock, at, cause{says: says})
 	}
@@ -199,7 +227,7 @@ func (e *Engine) SetRules(set *rules.Set, now time.Time) {
 	e.rejudge(reloaded)
 	for _, rec := range e.ledger.sorted() {
 		e.ledger.touch(rec) // thresholds may have changed too
-		if rec.state == open && rec.cause == reloaded && !rec.unknown() {
+		if rec.state == open && rec.cause == reloaded && rec.matter.standing() == gone {
 			rec.refresh(e.clock)
 			e.resolve(rec)
 		}
@@ -232,30 +260,22 @@ func (e *Engine) settle() {
 
 // settleClosed opens a record that has enough evidence, and forgets one that has none.
 func (e *Engine) settleClosed(r *record) {
-	ok, since, table := r.enough(e.rules.Confirm, e.clock)
-	if ok && r.seeing() > 0 {
+	ok, since, table := r.matter.enough(e.rules.Confirm, e.clock)
+	if ok && r.matter.standing() == there {
 		r.open(e.clock, since, table)
 		r.refresh(e.clock)
 		e.say(Opened, r)
 		return
 	}
-	if r.state == resolved || len(r.holders) == 0 {
-		return
+	if r.state == pending && r.matter.standing() == gone {
+		e.forgetLater(r, e.rules.Confirm.Within)
 	}
-	e.forgetLater(r, e.rules.Confirm.Within)
 }
 
 // forgetLater drops the evidence that got too old, and the record when none is left.
 func (e *Engine) forgetLater(r *record, after time.Duration) {
-	if r.unknown() {
-		return // somebody still holds it: it waits for more evidence
-	}
 	e.timers.set(e.clock.Add(after+1), func() {
-		if r.state != pending || r.unknown() {
-			return
-		}
-		r.holders = slices.DeleteFunc(r.holders, func(h *holder) bool { return !h.counts(e.rules.Confirm, e.clock) })
-		if len(r.holders) == 0 {
+		if r.state == pending && r.matter.standing() == gone && r.matter.prune(e.rules.Confirm, e.clock) {
 			e.ledger.remove(r)
 		}
 	})
@@ -288,7 +308,7 @@ func (e *Engine) resolveLater(r *record) {
 func (e *Engine) resolve(r *record) {
 	r.state, r.resolved = resolved, e.clock
 	e.say(Resolved, r)
-	r.holders = nil
+	r.matter.over()
 	e.retireLater(r)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,8 +54,12 @@ func play(seed uint64) history {
 func randomEvent(r *rand.Rand, v *collector.Vantage, now time.Time) collector.Event {
 	ev := collector.Event{Kind: collector.Routes, Time: now, Vantage: v, Reason: "test"}
 	if r.IntN(8) == 0 {
-		ev.Kind = []collector.Kind{collector.PeerUp, collector.PeerDown, collector.FeedLost, collector.EndOfRIB, collector.Synchronised, collector.Gap, collector.Heard}[r.IntN(7)]
-		ev.Family = route.IPv4
+		ev.Kind = []collector.Kind{collector.PeerUp, collector.PeerDown, collector.FeedLost, collector.EndOfRIB, collector.Synchronised, collector.Gap, collector.Heard,
+			collector.TableBegins, collector.PrefixLimit, collector.FeedDown, collector.FeedUp}[r.IntN(11)]
+		ev.Family, ev.Limit, ev.Prefixes = route.IPv4, 10, r.IntN(20)
+		if ev.Kind == collector.FeedDown || ev.Kind == collector.FeedUp {
+			ev.Vantage, ev.Feed, ev.Keep = nil, v.Name(), time.Duration(r.IntN(3))*time.Minute
+		}
 		return ev
 	}
 	prefixes := []string{"192.0.2.0/24", "192.0.2.128/25", "192.0.0.0/16", "198.51.100.64/26", "203.0.113.0/24"}
@@ -86,7 +91,7 @@ func TestLife(t *testing.T) {
 			}
 		}
 		for id, c := range last {
-			if c.Incident.Vantages.Seeing == 0 && c.Incident.State == "open" && c.Event == Opened {
+			if c.Incident.Subject == nil && c.Incident.Vantages.Seeing == 0 && c.Incident.State == "open" && c.Event == Opened {
 				t.Errorf("seed %d: incident %s opened with nobody seeing it", seed, id)
 			}
 		}
@@ -111,8 +116,10 @@ func follows(c, was Change, known bool, clock time.Time) string {
 		return "the vantages don't add up"
 	case i.Started.After(i.Opened):
 		return "opened before it started"
-	case len(i.Evidence) == 0:
+	case len(i.Evidence) == 0 && i.Subject == nil:
 		return "no evidence"
+	case (i.Subject == nil) != (i.Prefix != nil) || (i.Subject == nil) != (i.Path != nil):
+		return "it is about a prefix and a feed, or neither"
 	case (c.Event == Resolved) != (i.Resolved != nil) || (i.Resolved != nil) != (i.State == "resolved"):
 		return "resolved is not said alike"
 	case c.Event == Resolved && (i.Cleared == nil || i.Cleared.Before(i.Started) || i.Cleared.After(*i.Resolved)):
@@ -132,6 +139,9 @@ func follows(c, was Change, known bool, clock time.Time) string {
 }
 
 func same(a, b Incident) bool {
+	if a.Subject != nil {
+		return a.Severity == b.Severity && a.Summary == b.Summary
+	}
 	n, _ := a.Path.Neighbor()
 	m, _ := b.Path.Neighbor()
 	return a.Severity == b.Severity && a.Vantages.Peak == b.Vantages.Peak && a.RPKI.State == b.RPKI.State && n == m
@@ -149,7 +159,9 @@ func TestDeterministic(t *testing.T) {
 
 // TestJSON: absent facts are null, lists are never null.
 func TestJSON(t *testing.T) {
-	b, err := json.Marshal(play(3).changes[0])
+	changes := play(3).changes
+	first := slices.IndexFunc(changes, func(c Change) bool { return c.Incident.Prefix != nil })
+	b, err := json.Marshal(changes[first])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,6 +51,22 @@ const (
 	RPKIInvalid     Kind = "rpki-invalid"
 )
 
+// The kinds about feeds and vantages.
+const (
+	FeedLost     Kind = "feed-lost"
+	PrefixLimit  Kind = "prefix-limit"
+	StaleVantage Kind = "stale-vantage"
+)
+
+// Kinds lists all kinds that there are.
+func Kinds() []Kind {
+	kinds := []Kind{FeedLost, PrefixLimit, StaleVantage}
+	for _, d := range Detectors() {
+		kinds = append(kinds, d.Kind)
+	}
+	return kinds
+}
+
 // EventName is what happened to an incident.
 type EventName string
 
@@ -77,15 +93,17 @@ type Incident struct {
 	Prefix   *netip.Prefix `json:"prefix"`
 	Watched  *netip.Prefix `json:"watched"`
 	Site     *string       `json:"site"`
-	Origin   *route.ASN    `json:"origin"`
-	Offender *route.ASN    `json:"offender"`
-	Path     *route.Path   `json:"path"`
-	RPKI     RPKI          `json:"rpki"`
-	Vantages Vantages      `json:"vantages"`
-	Evidence []Evidence    `json:"evidence"`
-	Summary  string        `json:"summary"`
-	Why      []string      `json:"why"`
-	Actions  []string      `json:"actions"`
+	// Subject is what the incident is about where that is neither prefix nor site: a feed (bgp:rr1), a vantage.
+	Subject  *string     `json:"subject"`
+	Origin   *route.ASN  `json:"origin"`
+	Offender *route.ASN  `json:"offender"`
+	Path     *route.Path `json:"path"`
+	RPKI     RPKI        `json:"rpki"`
+	Vantages Vantages    `json:"vantages"`
+	Evidence []Evidence  `json:"evidence"`
+	Summary  string      `json:"summary"`
+	Why      []string    `json:"why"`
+	Actions  []string    `json:"actions"`
 
 	// PreExisting says that what opened the incident stood in the tables that the vantages sent at first: it is older than our watching.
 	PreExisting bool `json:"pre_existing"`
@@ -101,6 +119,19 @@ type Incident struct {
 	Reopened     int        `json:"reopened"`
 	Acknowledged *string    `json:"acknowledged"`
 	Silenced     *string    `json:"silenced"`
+}
+
+// Matter names what the incident is about: its prefix, else its site, else its subject; "" for none.
+func (i *Incident) Matter() string {
+	switch {
+	case i.Prefix != nil:
+		return i.Prefix.String()
+	case i.Site != nil:
+		return *i.Site
+	case i.Subject != nil:
+		return *i.Subject
+	}
+	return ""
 }
 
 // Lasted is how long the thing itself lasted: from the first evidence until nobody showed it any more, or until it was last heard of.

@@ -1,7 +1,6 @@
 package detector
 
 import (
-	"cmp"
 	"net/netip"
 
 	"anywatch/collector"
@@ -60,17 +59,6 @@ func (c *Case) ours() (route.ASN, bool) {
 		}
 	}
 	return 0, false
-}
-
-// Key is what makes an incident the same one: its kind, and what the kind says beside it.
-type Key struct {
-	Kind   Kind
-	Prefix netip.Prefix
-	AS     route.ASN
-}
-
-func (k Key) compare(o Key) int {
-	return cmp.Or(cmp.Compare(k.Kind, o.Kind), k.Prefix.Compare(o.Prefix), cmp.Compare(k.AS, o.AS))
 }
 
 // Finding is what a detector says about a route.

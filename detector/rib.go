@@ -22,6 +22,9 @@ type Route struct {
 	// Stale says that the session that brought it was lost: whether it still stands is unknown.
 	Stale bool
 
+	// expected says that the vantage shows its table again and this route has not come yet.
+	expected bool
+
 	keys []Key // the incidents that it is evidence for
 }
 
@@ -37,6 +40,17 @@ type view struct {
 	generation int          // counts sessions, so that a timer knows whether its session is still the same
 	losses     int          // counts losses, likewise
 	routes     map[route.NLRI]*Route
+	identified bool                  // some of its routes came with path identifiers
+	withdrew   map[netip.Prefix]bool // what it showed and withdrew, until it shows it again: its absence is known
+}
+
+// expect waits for the routes of the families to be announced again; those that are not, a sweep removes.
+func (w *view) expect(f route.Family) {
+	for n, r := range w.routes {
+		if route.FamilyOf(n.Prefix)&f != 0 {
+			r.expected = true
+		}
+	}
 }
 
 // sorted gives the routes in a fixed order: nothing that comes out may depend on the order of a map.
@@ -70,7 +84,7 @@ func (r *rib) view(v *collector.Vantage) (w *view, fresh bool) {
 		w.v = v
 		return w, false
 	}
-	w = &view{v: v, up: true, routes: make(map[route.NLRI]*Route)}
+	w = &view{v: v, up: true, routes: make(map[route.NLRI]*Route), withdrew: make(map[netip.Prefix]bool)}
 	r.byID[v.ID] = w
 	r.order = append(r.order, w)
 	return w, true

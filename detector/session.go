@@ -42,14 +42,19 @@ func (e *Engine) synchronised(w *view) {
 	}
 }
 
-// sweep removes stale routes of the families.
+// sweep removes the routes of the families that a table should have brought again and did not.
 func (e *Engine) sweep(w *view, f route.Family) {
 	e.dropAll(w, e.clock, w.v.Name()+" did not announce it again in its new session", func(r *Route) bool {
 		return r.Stale && route.FamilyOf(r.Prefix)&f != 0
 	})
+	e.dropAll(w, e.clock, w.v.Name()+" did not announce it again when it showed its table again", func(r *Route) bool {
+		return r.expected && route.FamilyOf(r.Prefix)&f != 0
+	})
 }
 
-func (e *Engine) down(w *view) {
+func (e *Engine) down(w *view, reason string) {
+	e.forgetStale(w)
+	e.ledger.lift(limitKey(w.v), "its session ended"+because(reason)+"; in the next one it is counted anew")
 	w.up, w.synced, w.dumping = false, false, false
 	w.generation++
 }

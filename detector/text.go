@@ -16,38 +16,44 @@ const evidenceShown = 32
 
 // incident writes a record out as users see it.
 func (e *Engine) incident(r *record) Incident {
-	f, path := new(r.finding), r.path // copies: what is said stays as it was said
-	d := byKind[f.Kind]
 	i := Incident{
-		ID: r.id, Kind: f.Kind, Severity: r.severity(), State: "open",
-		Prefix: &f.Prefix, Origin: &f.Origin, Path: &path,
-		RPKI:     e.rpki(f.RPKI),
-		Vantages: Vantages{Seeing: r.seeing(), Peak: r.peak, Of: e.couldSee(r)},
-		Evidence: r.evidence(),
-		Why:      e.why(r), Actions: d.Actions(f, r.path),
-		PreExisting: r.table,
-		Started:     r.started.UTC(), Opened: r.opened.UTC(), Updated: r.updated.UTC(),
-		Reopened: r.reopened,
+		ID: r.id, Kind: r.key.Kind, Severity: r.statement().severity, State: "open", PreExisting: r.table,
+		Started: r.started.UTC(), Opened: r.opened.UTC(), Updated: r.updated.UTC(), Reopened: r.reopened,
 	}
+	r.matter.write(e, &i)
+	if r.table {
+		i.Why = append(i.Why, "it stood in the first tables of those who show it: it is older than our watching")
+	}
+	if r.state == resolved {
+		i.close(r)
+	}
+	return i
+}
+
+// close adds what only a resolved incident has.
+func (i *Incident) close(r *record) {
+	at, cleared, resolution := r.resolved.UTC(), r.clear.UTC(), r.matter.ending(r.cause)
+	i.State, i.Cleared, i.Resolved, i.Resolution, i.Actions = "resolved", &cleared, &at, &resolution, []string{}
+	i.Summary = fmt.Sprintf("Over after %s: %s", HumanDuration(i.Lasted()), r.matter.headline())
+	if i.Vantages.Peak > 0 {
+		i.Summary += fmt.Sprintf(" It was seen by %d at most.", i.Vantages.Peak)
+	}
+	i.Why = append(i.Why, "over: "+resolution)
+}
+
+// write puts what vantages show into an incident.
+func (s *sighting) write(e *Engine, i *Incident) {
+	f, path := new(s.finding), s.path // copies: what is said stays as it was said
+	i.Prefix, i.Origin, i.Path, i.RPKI = &f.Prefix, &f.Origin, &path, e.rpki(f.RPKI)
+	i.Vantages = Vantages{Seeing: s.seeing(), Peak: s.peak, Of: e.couldSee(s)}
+	i.Evidence, i.Why, i.Actions = s.evidence(), s.why(), byKind[f.Kind].Actions(f, s.path)
 	if len(f.Watched) > 0 {
 		i.Watched = &f.Watched[0].Prefix
 	}
 	if f.Offender != 0 {
 		i.Offender = &f.Offender
 	}
-	i.Summary = fmt.Sprintf("%s %s Seen by %d of %d vantages.", d.Says(f), rpkiSentence(f.RPKI), i.Vantages.Seeing, i.Vantages.Of)
-	if r.state == resolved {
-		e.close(&i, r, d.Says(f))
-	}
-	return i
-}
-
-// close adds what only a resolved incident has.
-func (e *Engine) close(i *Incident, r *record, headline string) {
-	at, cleared, resolution := r.resolved.UTC(), r.clear.UTC(), r.cause.resolution()
-	i.State, i.Cleared, i.Resolved, i.Resolution, i.Actions = "resolved", &cleared, &at, &resolution, []string{}
-	i.Summary = fmt.Sprintf("Over after %s: %s It was seen by %d at most.", HumanDuration(i.Lasted()), headline, r.peak)
-	i.Why = append(i.Why, "over: "+resolution)
+	i.Summary = fmt.Sprintf("%s %s Seen by %d of %d vantages.", s.headline(), rpkiSentence(f.RPKI), i.Vantages.Seeing, i.Vantages.Of)
 }
 
 // HumanDuration writes a duration as people say it, rounded: 41s, 2m13s, 3h5m, 2d4h.
@@ -62,14 +68,14 @@ func HumanDuration(d time.Duration) string {
 }
 
 // couldSee counts the vantages that would show it if it reached them: synchronised ones of the family, and those that show it anyway.
-func (e *Engine) couldSee(r *record) (n int) {
-	family := route.FamilyOf(r.finding.Prefix)
+func (e *Engine) couldSee(s *sighting) (n int) {
+	family := route.FamilyOf(s.finding.Prefix)
 	for _, w := range e.rib.order {
 		if w.could(family) {
 			n++
 		}
 	}
-	for _, h := range r.holders {
+	for _, h := range s.holders {
 		if w := e.rib.byID[h.v.ID]; h.live() && !w.could(family) {
 			n++
 		}
@@ -77,9 +83,9 @@ func (e *Engine) couldSee(r *record) (n int) {
 	return n
 }
 
-func (r *record) evidence() []Evidence {
-	out := make([]Evidence, 0, min(len(r.holders), evidenceShown))
-	for _, h := range r.holders {
+func (s *sighting) evidence() []Evidence {
+	out := make([]Evidence, 0, min(len(s.holders), evidenceShown))
+	for _, h := range s.holders {
 		if len(out) == evidenceShown {
 			break
 		}
@@ -118,8 +124,8 @@ func rpkiSentence(v rpki.Verdict) string {
 }
 
 // why lists the facts that led to the incident.
-func (e *Engine) why(r *record) []string {
-	f := &r.finding
+func (s *sighting) why() []string {
+	f := &s.finding
 	var why []string
 	for _, w := range f.Watched {
 		why = append(why, declaration(f.Kind, w))
@@ -127,15 +133,12 @@ func (e *Engine) why(r *record) []string {
 	if len(f.Watched) == 0 {
 		why = append(why, fmt.Sprintf("no watched prefix equals or covers %s", f.Prefix), fmt.Sprintf("%s is one of our ASes", f.Origin))
 	}
-	why = append(why, pathFact(r.path, f.Origin))
+	why = append(why, pathFact(s.path, f.Origin))
 	for _, v := range f.RPKI.VRPs {
 		why = append(why, fmt.Sprintf("VRP %s covers it", v))
 	}
 	if f.RPKI.State == rpki.NotFound {
 		why = append(why, "no VRP covers it")
-	}
-	if r.table {
-		why = append(why, "it stood in the first tables of those who show it: it is older than our watching")
 	}
 	return why
 }

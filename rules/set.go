@@ -24,6 +24,8 @@ type Thresholds struct {
 	ReopenWithin   time.Duration // the same thing again within this long reopens the incident
 	InitialSync    time.Duration // a session without End-of-RIB counts as synchronised after this long
 	StaleAfterLoss time.Duration // routes of a lost session are kept as stale this long
+	// StaleVantageAfter is how long a vantage contradicts all others before it is reported as stale.
+	StaleVantageAfter time.Duration
 	// ShortestCovering4 and 6 bound `superprefix`: a covering announcement shorter than this is nobody's hijack.
 	ShortestCovering4, ShortestCovering6 int
 }
@@ -31,11 +33,13 @@ type Thresholds struct {
 // Defaults are the thresholds of a configuration that names none.
 func Defaults() Thresholds {
 	return Thresholds{
-		Confirm:        Confirm{Vantages: 1, External: 2, Within: time.Minute},
-		ResolveAfter:   time.Minute,
-		ReopenWithin:   30 * time.Minute,
-		InitialSync:    2 * time.Minute,
-		StaleAfterLoss: 5 * time.Minute, ShortestCovering4: 8, ShortestCovering6: 19,
+		Confirm:           Confirm{Vantages: 1, External: 2, Within: time.Minute},
+		ResolveAfter:      time.Minute,
+		ReopenWithin:      30 * time.Minute,
+		InitialSync:       2 * time.Minute,
+		StaleAfterLoss:    5 * time.Minute,
+		StaleVantageAfter: 6 * time.Hour,
+		ShortestCovering4: 8, ShortestCovering6: 19,
 	}
 }
 
@@ -97,6 +101,12 @@ func (s *Set) Inside(p netip.Prefix) []*Prefix {
 	}
 	slices.SortFunc(inside, func(a, b *Prefix) int { return a.Prefix.Compare(b.Prefix) })
 	return inside
+}
+
+// Find gives the watch of exactly this prefix; nil when there is none.
+func (s *Set) Find(p netip.Prefix) *Prefix {
+	w, _ := s.trie.Get(p)
+	return w
 }
 
 // Watches tells whether an announcement touches the watch at all.

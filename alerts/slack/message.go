@@ -22,7 +22,7 @@ func headline(changes []detector.Change) string {
 	worst := worstOf(changes)
 	if len(changes) == 1 {
 		i := &worst.Incident
-		text := join(" · ", escape(string(i.Kind)), escape(subject(i)), who(i))
+		text := join(" · ", escape(string(i.Kind)), escape(i.Matter()), who(i))
 		if worst.Event == detector.Resolved {
 			return clipLine(fmt.Sprintf("✔ *RESOLVED* after %s · %s", lasted(i), text))
 		}
@@ -147,6 +147,10 @@ func facts(i *detector.Incident) (fields []*slackapi.TextBlockObject) {
 	if i.Path != nil {
 		add("Path", i.Path.String())
 	}
+	if i.Subject != nil {
+		add("About", *i.Subject)
+		return fields // no route, so no validation and nobody who sees it
+	}
 	add("RPKI", rpki(i.RPKI))
 	add("Seen by", seen(i.Vantages))
 	return fields
@@ -193,7 +197,7 @@ func list(changes []detector.Change) []string {
 		if c.Event == detector.Resolved {
 			state = "resolved after " + lasted(i)
 		}
-		name := subject(i)
+		name := i.Matter()
 		if name == "" {
 			name = i.ID
 		}

@@ -164,5 +164,5 @@ func answer(c detector.Change) string {
 	if i.Resolution != nil {
 		why = *i.Resolution
 	}
-	return fmt.Sprintf("%s %s after %s: %s", sign(c), join(" · ", "RESOLVED", subject(i), who(i)), lasted(i), why)
+	return fmt.Sprintf("%s %s after %s: %s", sign(c), join(" · ", "RESOLVED", i.Matter(), who(i)), lasted(i), why)
 }

@@ -77,17 +77,6 @@ func sign(c detector.Change) string {
 	return "▲"
 }
 
-// subject is what an incident is about: its prefix, else its site; "" for none.
-func subject(i *detector.Incident) string {
-	switch {
-	case i.Prefix != nil:
-		return i.Prefix.String()
-	case i.Site != nil:
-		return *i.Site
-	}
-	return ""
-}
-
 // who is the AS to act against, else the origin; "" for none.
 func who(i *detector.Incident) string {
 	switch {

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -22,19 +23,11 @@ func Line(c detector.Change) string {
 	return strings.TrimRight(alerts.Printable(line), " ")
 }
 
-// nobody stands where an incident has no prefix and no site, or no AS.
+// nobody stands where an incident is about nothing that has a name, or has no AS.
 const nobody = "-"
 
-// subject is what an incident is about: its prefix, else its site.
-func subject(i *detector.Incident) string {
-	switch {
-	case i.Prefix != nil:
-		return i.Prefix.String()
-	case i.Site != nil:
-		return *i.Site
-	}
-	return nobody
-}
+// subject is what an incident is about.
+func subject(i *detector.Incident) string { return cmp.Or(i.Matter(), nobody) }
 
 // who is the AS to act against, else the origin.
 func who(i *detector.Incident) string {

@@ -40,6 +40,7 @@ func thresholds(d config.Detect) rules.Thresholds {
 		ReopenWithin:      d.ReopenWithin,
 		InitialSync:       d.InitialSync,
 		StaleAfterLoss:    d.StaleAfterLoss,
+		StaleVantageAfter: d.StaleVantageAfter,
 		ShortestCovering4: d.Superprefix.ShortestIPv4,
 		ShortestCovering6: d.Superprefix.ShortestIPv6,
 	}

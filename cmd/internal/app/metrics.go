@@ -30,8 +30,8 @@ func newMetrics(reg prometheus.Registerer, vrps *rpki.Cache, now func() time.Tim
 	}
 	reg.MustRegister(m.open, m.changes, m.routes, m.vantages, m.reload, m.reloaded)
 	registerVRPs(reg, vrps, now)
-	for _, d := range detector.Detectors() {
-		m.open.WithLabelValues(string(d.Kind)) // a series that is 0 is better than one that is missing
+	for _, kind := range detector.Kinds() {
+		m.open.WithLabelValues(string(kind)) // a series that is 0 is better than one that is missing
 	}
 	return m
 }

@@ -31,7 +31,9 @@ var update = flag.Bool("update", false, "write what came out as what is expected
 //	-- anywatch.yaml --   the configuration; other files (vrps.json, reload.yaml) may stand beside it
 //	-- vantages --        NAME internal|external AS [add-path]
 //	-- events --          HH:MM:SS NAME announce PREFIX [path …] [id N] [community C]…  |  withdraw PREFIX [id N]
-//	                      HH:MM:SS NAME up|down|lost|gap|synchronised|end-of-rib-v4|end-of-rib-v6 [reason]
+//	                      HH:MM:SS NAME up|down|lost|gap|synchronised|table-v4|end-of-rib-v4|end-of-rib-v6 [reason]
+//	                      HH:MM:SS NAME counts PREFIXES of LIMIT
+//	                      HH:MM:SS feed NAME down [keep DURATION] REASON  |  feed NAME up [REASON]
 //	                      HH:MM:SS reload FILE  |  vrps FILE  |  wait
 //	-- incidents --       what must come out
 func TestScenarios(t *testing.T) {
@@ -147,7 +149,12 @@ func (p *player) vantage(words []string) {
 // change notes a change as one line that a person can check.
 func (p *player) change(c detector.Change) {
 	i := c.Incident
-	text := fmt.Sprintf("%s %-8s %-8s %s %s", c.Time.Format("15:04:05"), c.Event, i.Severity, i.Kind, i.Prefix)
+	text := fmt.Sprintf("%s %-8s %-8s %s", c.Time.Format("15:04:05"), c.Event, i.Severity, i.Kind)
+	if i.Subject != nil {
+		p.subjectChange(c, text)
+		return
+	}
+	text += " " + i.Prefix.String()
 	if i.Origin != nil {
 		text += " " + i.Origin.String()
 	}
@@ -166,6 +173,23 @@ func (p *player) change(c detector.Change) {
 	}
 	if c.Event == detector.Resolved {
 		text += fmt.Sprintf(" lasted=%s peak=%d (%s)", i.Lasted(), i.Vantages.Peak, *i.Resolution)
+	}
+	p.out = append(p.out, text+"\n")
+}
+
+// subjectChange notes a change of an incident about a feed or a vantage: what it says matters there.
+func (p *player) subjectChange(c detector.Change, text string) {
+	i := c.Incident
+	text += " " + *i.Subject
+	if i.Reopened > 0 {
+		text += fmt.Sprintf(" reopened=%d", i.Reopened)
+	}
+	if !i.Started.Equal(i.Opened) {
+		text += " since=" + i.Started.Format("15:04:05")
+	}
+	text += ": " + i.Summary
+	if c.Event == detector.Resolved {
+		text += " (" + *i.Resolution + ")"
 	}
 	p.out = append(p.out, text+"\n")
 }
@@ -190,14 +214,33 @@ func (p *player) event(line string) {
 			p.t.Fatal(err)
 		}
 		p.engine.SetVRPs(table, at)
+	case "feed":
+		p.engine.Apply(p.feedEvent(line, at, words[2:]), at)
 	default:
 		p.vantageEvent(line, at, words[1], words[2:])
 	}
 }
 
+func (p *player) feedEvent(line string, at time.Time, words []string) collector.Event {
+	ev := collector.Event{Kind: collector.FeedUp, Time: at, Feed: words[0]}
+	rest := words[2:]
+	if words[1] == "down" {
+		ev.Kind = collector.FeedDown
+		if rest[0] == "keep" {
+			keep, err := time.ParseDuration(rest[1])
+			if err != nil {
+				p.t.Fatalf("%s: %v", line, err)
+			}
+			ev.Keep, rest = keep, rest[2:]
+		}
+	}
+	ev.Reason = strings.Join(rest, " ")
+	return ev
+}
+
 var sessionEvents = map[string]collector.Event{
 	"up": {Kind: collector.PeerUp}, "down": {Kind: collector.PeerDown}, "lost": {Kind: collector.FeedLost}, "gap": {Kind: collector.Gap},
-	"synchronised":  {Kind: collector.Synchronised},
+	"synchronised": {Kind: collector.Synchronised}, "table-v4": {Kind: collector.TableBegins, Family: route.IPv4},
 	"end-of-rib-v4": {Kind: collector.EndOfRIB, Family: route.IPv4}, "end-of-rib-v6": {Kind: collector.EndOfRIB, Family: route.IPv6},
 }
 
@@ -208,6 +251,14 @@ func (p *player) vantageEvent(line string, at time.Time, name string, words []st
 	}
 	if ev, ok := sessionEvents[words[0]]; ok {
 		ev.Time, ev.Vantage, ev.Reason = at, v, strings.Join(words[1:], " ")
+		p.engine.Apply(ev, at)
+		return
+	}
+	if words[0] == "counts" {
+		ev := collector.Event{Kind: collector.PrefixLimit, Time: at, Vantage: v}
+		if _, err := fmt.Sscan(words[1]+" "+words[3], &ev.Prefixes, &ev.Limit); err != nil {
+			p.t.Fatalf("%s: %v", line, err)
+		}
 		p.engine.Apply(ev, at)
 		return
 	}

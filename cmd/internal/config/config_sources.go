@@ -39,6 +39,8 @@ type Neighbor struct {
 	AddPath     bool
 	// MaxPeers bounds the sessions of a Range; 0 for an Address.
 	MaxPeers int
+	// MaxPrefixes is how many prefixes a session may announce before there is an incident; 0 doesn't count them.
+	MaxPrefixes int
 	// Scope is Internal or External.
 	Scope Scope
 }
@@ -94,17 +96,19 @@ type RTRCache struct {
 
 // Detect holds the thresholds.
 type Detect struct {
-	Confirm          Confirm
-	ResolveAfter     time.Duration
-	ReopenWithin     time.Duration
-	InitialSync      time.Duration
-	StaleAfterLoss   time.Duration
-	SiteMissingAfter time.Duration
-	FeedSilentAfter  time.Duration
-	Visibility       Visibility
-	Flap             Flap
-	Catchment        Catchment
-	Superprefix      Superprefix
+	Confirm        Confirm
+	ResolveAfter   time.Duration
+	ReopenWithin   time.Duration
+	InitialSync    time.Duration
+	StaleAfterLoss time.Duration
+	// StaleVantageAfter is how long a vantage contradicts the others before it is reported as stale.
+	StaleVantageAfter time.Duration
+	SiteMissingAfter  time.Duration
+	FeedSilentAfter   time.Duration
+	Visibility        Visibility
+	Flap              Flap
+	Catchment         Catchment
+	Superprefix       Superprefix
 }
 
 // Confirm is the evidence that opens an incident: so many internal or so many external vantages.

@@ -72,7 +72,7 @@ func TestDefaults(t *testing.T) {
 	equal(t, "log", c.Log, Log{Level: "info", Format: "text"})
 	equal(t, "detect", c.Detect, Detect{
 		Confirm:      Confirm{Vantages: 1, ExternalVantages: 2, Within: time.Minute},
-		ResolveAfter: time.Minute, ReopenWithin: 30 * time.Minute, InitialSync: 2 * time.Minute, StaleAfterLoss: 5 * time.Minute,
+		ResolveAfter: time.Minute, ReopenWithin: 30 * time.Minute, InitialSync: 2 * time.Minute, StaleAfterLoss: 5 * time.Minute, StaleVantageAfter: 6 * time.Hour,
 		SiteMissingAfter: 20 * time.Second, FeedSilentAfter: 90 * time.Second,
 		Visibility: Visibility{Warning: 80, Critical: 50},
 		Flap: Flap{Profile: "rfc7196", Alert: 3000, HalfLife: 15 * time.Minute, Suppress: 6000, Reuse: 750, MaxSuppress: time.Hour,

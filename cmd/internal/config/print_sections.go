@@ -94,6 +94,9 @@ func (n Neighbor) print() group {
 	if n.Range.IsValid() {
 		g = append(g, field{"max_peers", count(n.MaxPeers)})
 	}
+	if n.MaxPrefixes > 0 {
+		g = append(g, field{"max_prefixes", count(n.MaxPrefixes)})
+	}
 	return append(g, field{"scope", plain(n.Scope)})
 }
 
@@ -130,6 +133,7 @@ func (d Detect) print() group {
 		{"reopen_within", span(d.ReopenWithin)},
 		{"initial_sync", span(d.InitialSync)},
 		{"stale_after_loss", span(d.StaleAfterLoss)},
+		{"stale_vantage_after", span(d.StaleVantageAfter)},
 		{"site_missing_after", span(d.SiteMissingAfter)},
 		{"feed_silent_after", span(d.FeedSilentAfter)},
 		{"visibility", group{{"warning", plain(d.Visibility.Warning.String())}, {"critical", plain(d.Visibility.Critical.String())}}},

@@ -94,6 +94,7 @@ func (r *reader) neighbor(s *section, local route.ASN, asns []route.ASN, first m
 	n.TTLSecurity = one(s, "ttl_security", 0, number(0, 254))
 	n.AddPath = one(s, "add_path", false, boolean)
 	n.MaxPeers = one(s, "max_peers", 0, number(1, 1<<20))
+	n.MaxPrefixes = one(s, "max_prefixes", 0, number(1, 1<<30))
 	n.Scope = one(s, "scope", "", enum(Internal, External))
 
 	switch s.exactlyOne("address", "range") {
