@@ -110,28 +110,28 @@ func (d *Decoder) Line(ctx context.Context, line []byte, arrived time.Time) erro
 // quick deals with what the scanner has seen through; done is false when the message must be decoded.
 func (d *Decoder) quick(ctx context.Context, arrived time.Time) (done bool, err error) {
 	s := &d.scan
-	if s.wrapped && string(s.envelope) != "ris_message" {
+	if s.wrapped && string(s.get(memberEnvelope)) != "ris_message" {
 		return false, nil
 	}
-	switch string(s.kind) {
+	switch string(s.kind()) {
 	case "OPEN", "NOTIFICATION", "KEEPALIVE":
-		d.sent, _ = parseTime(s.at)
+		d.sent, _ = parseTime(s.get(memberTimestamp))
 		return true, nil
 	case "UPDATE":
 	default:
 		return false, nil
 	}
-	if len(s.raw) > 0 {
-		return d.rawUpdate(ctx, arrived)
+	if raw := s.get(memberRaw); len(raw) > 0 {
+		return d.rawUpdate(ctx, raw, arrived)
 	}
 	if s.touches || s.announced > 0 && (s.ours || !s.hops) {
 		return false, nil
 	}
-	p, err := d.peer(s.peer, s.asn, s.host)
+	p, err := d.peer(s.get(memberPeer), s.get(memberASN), s.get(memberHost))
 	if err != nil {
 		return false, nil
 	}
-	t := d.time(s.at, arrived)
+	t := d.time(s.get(memberTimestamp), arrived)
 	if d.ignore[p.vantage.Peer] {
 		d.count(s.announced + s.withdrawn)
 		return true, nil
@@ -150,13 +150,13 @@ func (d *Decoder) count(prefixes int) {
 
 // rawUpdate reads the BGP message itself, which says more than its decoded form: large communities, sets as they stood. A message that can't be
 // read from it is read from the decoded form.
-func (d *Decoder) rawUpdate(ctx context.Context, arrived time.Time) (done bool, err error) {
+func (d *Decoder) rawUpdate(ctx context.Context, raw []byte, arrived time.Time) (done bool, err error) {
 	s := &d.scan
-	body, ok := d.body(s.raw)
+	body, ok := d.body(raw)
 	if !ok {
 		return false, nil
 	}
-	p, err := d.peer(s.peer, s.asn, s.host)
+	p, err := d.peer(s.get(memberPeer), s.get(memberASN), s.get(memberHost))
 	if err != nil {
 		return false, nil
 	}
@@ -165,7 +165,7 @@ func (d *Decoder) rawUpdate(ctx context.Context, arrived time.Time) (done bool, 
 		return true, nil
 	}
 	before := d.in.Tally
-	err = d.in.Update(ctx, p.vantage, d.time(s.at, arrived), body, &p.reader)
+	err = d.in.Update(ctx, p.vantage, d.time(s.get(memberTimestamp), arrived), body, &p.reader)
 	if bad, _ := err.(*collector.Malformed); bad != nil && bad.Class == route.Unreadable && s.announced+s.withdrawn > 0 {
 		d.in.Tally = before
 		d.in.Tally.Redecoded++
@@ -225,6 +225,21 @@ func parsePeer(address, asn []byte) (id peerID, ok bool) {
 	id.address, ok = parse6(address)
 	id.address = id.address.Unmap()
 	return id, ok
+}
+
+// parseASN reads an AS number from its digits.
+func parseASN(b []byte) (route.ASN, bool) {
+	if len(b) == 0 || len(b) > 10 {
+		return 0, false
+	}
+	var n uint64
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + uint64(c-'0')
+	}
+	return route.ASN(n), n <= math.MaxUint32
 }
 
 // clip shortens what a message said for an error.

@@ -1,112 +1,80 @@
 package rislive
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
-// The scanner's grammar: JSON (RFC 8259) without escapes and without anything but ASCII, which is what the server sends. Each method
-// reads one thing and tells whether it was there.
+// The scanner's grammar: JSON (RFC 8259) without escapes and without anything but ASCII, which is what the server sends. Each function
+// reads one thing that begins at b[i], and gives the index behind it, or fail when it is not there.
 
-// space passes over blanks.
-func (s *scanner) space() {
-	for s.i < len(s.b) && s.b[s.i] <= ' ' {
-		switch s.b[s.i] {
-		case ' ', '\t', '\r', '\n':
-			s.i++
-		default:
-			return
-		}
+const fail = -1
+
+// maxDepth is how deep values are followed; messages have five levels.
+const maxDepth = 16
+
+// blank passes over white space. Nearly always there is none.
+func blank(b []byte, i int) int {
+	if i < len(b) && b[i] > ' ' {
+		return i
 	}
+	return blanks(b, i)
 }
 
-// peek gives the next octet that is no blank; zero at the end.
-func (s *scanner) peek() byte {
-	s.space()
-	if s.i == len(s.b) {
-		return 0
+func blanks(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\r' || b[i] == '\n') {
+		i++
 	}
-	return s.b[s.i]
+	return i
 }
 
-// take passes over the octet if it comes next.
-func (s *scanner) take(c byte) bool {
-	if s.peek() != c || s.i == len(s.b) {
-		return false
+// at tells whether the octet stands there.
+func at(b []byte, i int, c byte) bool { return i < len(b) && b[i] == c }
+
+// begin passes over what opens an object or a list; more is false when it ends at once.
+func begin(b []byte, i int, open, end byte) (_ int, more bool) {
+	if !at(b, i, open) {
+		return fail, false
 	}
-	s.i++
-	return true
+	if i = blank(b, i+1); at(b, i, end) {
+		return i + 1, false
+	}
+	return i, true
 }
 
-// next passes over a comma, and there is more, or over what ends the list; anything else is not ok.
-func (s *scanner) next(end byte) (more, ok bool) {
-	c := s.peek()
-	if c != ',' && c != end || s.i == len(s.b) {
-		return false, false
+// next passes over a comma, and there is more, or over what ends the object or list.
+func next(b []byte, i int, end byte) (_ int, more bool) {
+	if i+1 < len(b) && b[i] == ',' && b[i+1] > ' ' {
+		return i + 1, true
 	}
-	s.i++
-	return c == ',', true
+	i = blank(b, i)
+	switch {
+	case at(b, i, ','):
+		return blank(b, i+1), true
+	case at(b, i, end):
+		return i + 1, false
+	}
+	return fail, false
 }
 
-// object reads an object and hands each key over, with the value next.
-func (s *scanner) object(member func(key []byte) bool) bool {
-	if !s.take('{') {
-		return false
+// text passes over a string: its quotes are b[i] and the octet before the index that is given.
+func text(b []byte, i int) int {
+	if !at(b, i, '"') {
+		return fail
 	}
-	if s.take('}') {
-		return true
-	}
-	for {
-		var key []byte
-		if !s.text(&key) || !s.take(':') || !member(key) {
-			return false
-		}
-		if more, ok := s.next('}'); !more {
-			return ok
-		}
-	}
-}
-
-// array reads an array; element reads each element.
-func (s *scanner) array(element func() bool) bool {
-	if !s.take('[') {
-		return false
-	}
-	if s.take(']') {
-		return true
-	}
-	for {
-		if !element() {
-			return false
-		}
-		if more, ok := s.next(']'); !more {
-			return ok
-		}
-	}
-}
-
-// text reads a string.
-func (s *scanner) text(out *[]byte) bool {
-	if !s.take('"') {
-		return false
-	}
-	j := s.i
-	for ; j+8 <= len(s.b); j += 8 {
-		if stop := stops(binary.LittleEndian.Uint64(s.b[j:])); stop != 0 {
-			j += bits.TrailingZeros64(stop) / 8
+	i++
+	for ; i+8 <= len(b); i += 8 {
+		if stop := stops(le64(b[i:])); stop != 0 {
+			i += bits.TrailingZeros64(stop) / 8
 			break
 		}
 	}
-	for ; j < len(s.b); j++ {
-		switch c := s.b[j]; {
+	for ; i < len(b); i++ {
+		switch c := b[i]; {
 		case c == '"':
-			*out, s.i = s.b[s.i:j], j+1
-			return true
+			return i + 1
 		case c < ' ' || c == '\\' || c >= 0x80:
-			return false
+			return fail
 		}
 	}
-	return false
+	return fail
 }
 
 // stops marks the first octet of eight that is a quote, a backslash, a control character, or not ASCII, with its highest bit. What is marked
@@ -117,76 +85,113 @@ func stops(x uint64) uint64 {
 	return (x | (x-ones*' ')&^x | (quote-ones)&^quote | (backslash-ones)&^backslash) & high
 }
 
-// number reads a number (RFC 8259 section 6).
-func (s *scanner) number(out *[]byte) bool {
-	s.space()
-	start := s.i
-	s.letter("-")
-	if !s.letter("0") && s.digits() == 0 {
-		return false
+// number reads a number (RFC 8259 section 6). Nearly all are plain digits.
+func number(b []byte, i int) int {
+	j := digits(b, i)
+	if j < len(b) && (b[j] == ',' || b[j] == ']') && j > i && (b[i] != '0' || j == i+1) {
+		return j
 	}
-	if s.letter(".") && s.digits() == 0 {
-		return false
-	}
-	if s.letter("eE") {
-		s.letter("+-")
-		if s.digits() == 0 {
-			return false
-		}
-	}
-	*out = s.b[start:s.i]
-	return true
+	return anyNumber(b, i)
 }
 
-// letter passes over one of the octets, if one comes right here.
-func (s *scanner) letter(any string) bool {
-	if s.i < len(s.b) {
-		for j := range len(any) {
-			if s.b[s.i] == any[j] {
-				s.i++
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func (s *scanner) digits() (n int) {
-	i := s.i
-	for i < len(s.b) && s.b[i]-'0' <= 9 {
+func anyNumber(b []byte, i int) int {
+	if at(b, i, '-') {
 		i++
 	}
-	n, s.i = i-s.i, i
-	return n
+	if at(b, i, '0') {
+		i++
+	} else if i = someDigits(b, i); i == fail {
+		return fail
+	}
+	if at(b, i, '.') {
+		if i = someDigits(b, i+1); i == fail {
+			return fail
+		}
+	}
+	if i < len(b) && b[i]|0x20 == 'e' {
+		if i++; at(b, i, '+') || at(b, i, '-') {
+			i++
+		}
+		return someDigits(b, i)
+	}
+	return i
+}
+
+func digits(b []byte, i int) int {
+	for i < len(b) && b[i]-'0' <= 9 {
+		i++
+	}
+	return i
+}
+
+func someDigits(b []byte, i int) int {
+	if j := digits(b, i); j > i {
+		return j
+	}
+	return fail
 }
 
 // skip passes over any value.
-func (s *scanner) skip(depth int) bool {
-	if depth > maxDepth {
-		return false
+func skip(b []byte, i, depth int) int {
+	if i >= len(b) || depth > maxDepth {
+		return fail
 	}
-	var ignored []byte
-	switch s.peek() {
-	case '{':
-		return s.object(func([]byte) bool { return s.skip(depth + 1) })
-	case '[':
-		return s.array(func() bool { return s.skip(depth + 1) })
+	switch b[i] {
 	case '"':
-		return s.text(&ignored)
+		return text(b, i)
+	case '[':
+		return skipList(b, i, depth)
+	case '{':
+		return skipObject(b, i, depth)
 	case 't':
-		return s.word("true")
+		return word(b, i, "true")
 	case 'f':
-		return s.word("false")
+		return word(b, i, "false")
 	case 'n':
-		return s.word("null")
+		return word(b, i, "null")
 	}
-	return s.number(&ignored)
+	return number(b, i)
 }
 
-func (s *scanner) word(w string) bool {
-	if len(s.b)-s.i < len(w) || string(s.b[s.i:s.i+len(w)]) != w {
-		return false
+func skipList(b []byte, i, depth int) int {
+	i, more := begin(b, i, '[', ']')
+	for more {
+		if i = skip(b, i, depth+1); i == fail {
+			return fail
+		}
+		i, more = next(b, i, ']')
 	}
-	s.i += len(w)
-	return true
+	return i
+}
+
+func skipObject(b []byte, i, depth int) int {
+	i, more := begin(b, i, '{', '}')
+	for more {
+		if i = colon(b, text(b, i)); i == fail {
+			return fail
+		}
+		if i = skip(b, i, depth+1); i == fail {
+			return fail
+		}
+		i, more = next(b, i, '}')
+	}
+	return i
+}
+
+// colon passes over the colon behind a key.
+func colon(b []byte, i int) int {
+	if i == fail {
+		return fail
+	}
+	if i = blank(b, i); !at(b, i, ':') {
+		return fail
+	}
+	return blank(b, i+1)
+}
+
+func word(b []byte, i int, w string) int {
+	if len(b)-i < len(w) || string(b[i:i+len(w)]) != w {
+		return fail
+	}
+	return i + len(w)
 }

@@ -8,6 +8,14 @@ import (
 // parsePrefix reads a prefix from its text without allocating. It takes the ordinary spellings only; what it refuses, netip.ParsePrefix may
 // still take.
 func parsePrefix(b []byte) (netip.Prefix, bool) {
+	if addr, i := octets4(b); i > 0 && i < len(b) && b[i] == '/' {
+		bits, ok := decimal(b[i+1:], 32)
+		if !ok {
+			return netip.Prefix{}, false
+		}
+		addr &= ^uint32(0) << (32 - bits)
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(addr >> 24), byte(addr >> 16), byte(addr >> 8), byte(addr)}), bits), true
+	}
 	slash := len(b) - 1
 	for slash > 0 && b[slash] != '/' {
 		slash--
@@ -18,9 +26,6 @@ func parsePrefix(b []byte) (netip.Prefix, bool) {
 	bits, ok := decimal(b[slash+1:], 128)
 	if !ok {
 		return netip.Prefix{}, false
-	}
-	if a, ok := parse4(b[:slash]); ok && bits <= 32 {
-		return netip.PrefixFrom(a, bits).Masked(), true
 	}
 	a, ok := parse6(b[:slash])
 	if !ok || a.Is4In6() {
@@ -43,21 +48,30 @@ func decimal(b []byte, limit int) (n int, ok bool) {
 	return n, n <= limit
 }
 
-func parse4(b []byte) (netip.Addr, bool) {
-	var a [4]byte
-	for i := range a {
-		end := 0
-		for end < len(b) && b[end] != '.' {
-			end++
+// octets4 reads the four numbers of an IPv4 address, and gives the index behind them; zero when they are not there.
+func octets4(b []byte) (addr uint32, i int) {
+	for n := range 4 {
+		if n > 0 {
+			if !at(b, i, '.') {
+				return 0, 0
+			}
+			i++
 		}
-		n, ok := decimal(b[:end], 255)
-		if !ok || (end == len(b)) != (i == 3) {
-			return netip.Addr{}, false
+		start, v := i, uint32(0)
+		for ; i < len(b) && b[i]-'0' <= 9; i++ {
+			v = 10*v + uint32(b[i]-'0')
 		}
-		a[i] = byte(n)
-		b = b[min(end+1, len(b)):]
+		if size := i - start; size == 0 || size > 3 || v > 255 || b[start] == '0' && size > 1 {
+			return 0, 0
+		}
+		addr = addr<<8 | v
 	}
-	return netip.AddrFrom4(a), true
+	return addr, i
+}
+
+func parse4(b []byte) (netip.Addr, bool) {
+	a, i := octets4(b)
+	return netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}), i > 0 && i == len(b)
 }
 
 // parse6 reads groups of hexadecimal digits, once with :: between for the zeros left out (RFC 4291 section 2.2).

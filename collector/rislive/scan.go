@@ -7,202 +7,187 @@ import (
 	"anywatch/collector/screen"
 )
 
-// scanner makes one pass over a message. The slices it finds point into the message.
+// scanner makes one pass over a message.
 type scanner struct {
 	b      []byte
-	i      int
 	screen *screen.Screen
 	watch  *screen.Watch
+	glue   [members]glue // learnt from the messages before
 
-	seen                                  uint16 // keys met, one bit each
-	wrapped                               bool   // the message stands in "data"
-	kind, peer, asn, host, state, raw, at []byte
-	envelope                              []byte
-	announced, withdrawn                  int
-	touches                               bool // a prefix of interest is announced or withdrawn
-	ours, hops                            bool // one of our ASes stands in the path; the path is not empty
+	seen                 set
+	wrapped              bool          // the message stands in "data"
+	spans                [members]span // of the values that get gives
+	announced, withdrawn int
+	touches              bool // a prefix of interest is announced or withdrawn
+	ours, hops           bool // one of our ASes stands in the path; the path is not empty
 }
 
-// Keys of a message that the scanner knows, as bits.
-const (
-	keyType uint16 = 1 << iota
-	keyTimestamp
-	keyPeer
-	keyASN
-	keyHost
-	keyState
-	keyRaw
-	keyPath
-	keyAnnouncements
-	keyWithdrawals
-	keyData
-	keyEnvelope
-)
+// span is a part of a message.
+type span struct{ from, to int }
 
-// maxDepth is how deep values are followed; messages have five levels.
-const maxDepth = 16
+// get gives what the message says for a member, a text or the timestamp; nothing when it says nothing.
+func (s *scanner) get(m member) []byte {
+	if !s.seen.has(m) {
+		return nil
+	}
+	return s.b[s.spans[m].from:s.spans[m].to]
+}
+
+// kind is the type of the message.
+func (s *scanner) kind() []byte {
+	if s.wrapped {
+		return s.get(memberType)
+	}
+	return s.get(memberEnvelope)
+}
 
 // scan goes over the whole message and tells whether it understood all of it. When it did not, because the message is no JSON, or has escapes,
 // repeated keys, spellings out of the ordinary, nothing that it found counts.
 func (s *scanner) scan(b []byte, on *screen.Screen) bool {
-	*s = scanner{b: b, screen: on, watch: on.Watch()}
-	if !s.object(s.outer) {
-		return false
-	}
-	s.space()
-	if s.i != len(s.b) {
-		return false
-	}
-	if !s.wrapped {
-		s.kind = s.envelope
-	}
-	return true
+	s.b, s.screen, s.watch = b, on, on.Watch()
+	s.seen, s.wrapped, s.announced, s.withdrawn, s.touches, s.ours, s.hops = 0, false, 0, 0, false, false, false
+	i := s.object(blank(b, 0), inEnvelope)
+	return i != fail && blank(b, i) == len(b)
 }
 
-// outer takes one key of the outermost object: of the envelope, or of the message itself when it comes without one. Where both are there at
-// once, which of two values counts is not for a quick look to say.
-func (s *scanner) outer(key []byte) bool {
-	switch string(key) {
-	case "type":
-		return s.once(keyEnvelope) && s.text(&s.envelope)
-	case "data":
-		if !s.once(keyData) || s.seen&^(keyData|keyEnvelope) != 0 {
-			return false
+// object takes an object of the kind whose beginning is given. What means nothing in it is passed over.
+func (s *scanner) object(i int, m member) int {
+	b, where := s.b, m
+	for {
+		if m, i = s.member(i, m); m <= end {
+			return i
 		}
+		if where == inEnvelope {
+			if m = s.outside(m); m == none {
+				return fail
+			}
+		}
+		switch {
+		case !meaning[where].has(m):
+			i = skip(b, i, 0)
+		case s.seen.has(m):
+			return fail
+		case texts.has(m):
+			s.seen |= 1 << m
+			s.spans[m].from = i + 1
+			i = text(b, i)
+			s.spans[m].to = i - 1
+		default:
+			s.seen |= 1 << m
+			i = s.value(i, m)
+		}
+		if i == fail {
+			return fail
+		}
+	}
+}
+
+// outside finds what a member of the outermost object is: of the envelope, or of the message itself when it comes without one. Where both are
+// there at once, which of two values counts is not for a quick look to say.
+func (s *scanner) outside(m member) member {
+	switch {
+	case m == memberType:
+		return memberEnvelope
+	case m == memberData:
 		s.wrapped = true
-		if s.peek() == '{' {
-			return s.object(s.member)
+		if s.seen&meaning[inMessage] != 0 {
+			return none
 		}
-		return s.skip(0)
+	case s.wrapped && meaning[inMessage].has(m):
+		return none
 	}
-	if s.wrapped && known(key) {
-		return false
-	}
-	return s.member(key)
+	return m
 }
 
-func known(key []byte) bool {
-	switch string(key) {
-	case "timestamp", "peer", "peer_asn", "host", "state", "raw", "path", "announcements", "withdrawals":
-		return true
+// value takes a value that is no text.
+func (s *scanner) value(i int, m member) int {
+	switch m {
+	case memberTimestamp:
+		s.spans[m].from = i
+		i = number(s.b, i)
+		s.spans[m].to = i
+		return i
+	case memberPath:
+		return s.path(i, false)
+	case memberAnnouncements:
+		return s.announcements(i)
+	case memberPrefixes:
+		return s.prefixes(i, &s.announced)
+	case memberWithdrawals:
+		return s.prefixes(i, &s.withdrawn)
 	}
-	return false
+	if at(s.b, i, '{') { // the data
+		return s.object(i, inMessage)
+	}
+	return skip(s.b, i, 0)
 }
 
-// member takes one key of the message.
-func (s *scanner) member(key []byte) bool {
-	switch string(key) {
-	case "type":
-		return s.once(keyType) && s.text(&s.kind)
-	case "timestamp":
-		return s.once(keyTimestamp) && s.number(&s.at)
-	case "peer":
-		return s.once(keyPeer) && s.text(&s.peer)
-	case "peer_asn":
-		return s.once(keyASN) && s.text(&s.asn)
-	case "host":
-		return s.once(keyHost) && s.text(&s.host)
-	case "state":
-		return s.once(keyState) && s.text(&s.state)
-	case "raw":
-		return s.once(keyRaw) && s.text(&s.raw)
-	case "path":
-		return s.once(keyPath) && s.array(s.hop)
-	case "announcements":
-		return s.once(keyAnnouncements) && s.array(s.announcement)
-	case "withdrawals":
-		return s.once(keyWithdrawals) && s.array(s.withdrawal)
+// path takes AS numbers, and lists of them, AS_SETs.
+func (s *scanner) path(i int, set bool) int {
+	b := s.b
+	i, more := begin(b, i, '[', ']')
+	for more {
+		if !set && at(b, i, '[') {
+			i = s.path(i, true)
+		} else {
+			i = s.hop(i)
+		}
+		if i == fail {
+			return fail
+		}
+		i, more = next(b, i, ']')
 	}
-	return s.skip(0)
+	return i
 }
 
-// once notes a key; false when it was met before.
-func (s *scanner) once(key uint16) bool {
-	if s.seen&key != 0 {
-		return false
-	}
-	s.seen |= key
-	return true
-}
-
-// hop takes one element of the path: an AS number, or a list of them, an AS_SET.
-func (s *scanner) hop() bool {
-	if s.peek() == '[' {
-		return s.array(s.hopNumber)
-	}
-	return s.hopNumber()
-}
-
-func (s *scanner) hopNumber() bool {
-	s.space()
+// hop takes an AS number.
+func (s *scanner) hop(i int) int {
 	var n uint64
-	start, i := s.i, s.i
-	for ; i < len(s.b) && s.b[i]-'0' <= 9; i++ {
-		n = 10*n + uint64(s.b[i]-'0')
+	b, start := s.b, i
+	for ; i < len(b) && b[i]-'0' <= 9; i++ {
+		n = 10*n + uint64(b[i]-'0')
 	}
-	s.i = i
 	// Fractions and exponents end in what must follow a number, a comma or a bracket; a leading zero is no number at all.
-	if size := i - start; size == 0 || size > 10 || s.b[start] == '0' && size > 1 || n > math.MaxUint32 {
-		return false
+	if size := i - start; size == 0 || size > 10 || b[start] == '0' && size > 1 || n > math.MaxUint32 {
+		return fail
 	}
 	s.hops = true
 	s.ours = s.ours || s.watch.Ours(route.ASN(n))
-	return true
+	return i
 }
 
-// parseASN reads an AS number from its digits.
-func parseASN(b []byte) (route.ASN, bool) {
-	if len(b) == 0 || len(b) > 10 {
-		return 0, false
-	}
-	var n uint64
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return 0, false
+// announcements takes a list of prefixes with their next hops.
+func (s *scanner) announcements(i int) int {
+	i, more := begin(s.b, i, '[', ']')
+	for more {
+		s.seen &^= 1<<memberNextHop | 1<<memberPrefixes
+		if i = s.object(i, inAnnouncement); i == fail {
+			return fail
 		}
-		n = 10*n + uint64(c-'0')
-	}
-	return route.ASN(n), n <= math.MaxUint32
-}
-
-// announcement takes one element of the announcements: prefixes with their next hop.
-func (s *scanner) announcement() bool {
-	var keys uint8
-	return s.object(func(key []byte) bool {
-		switch string(key) {
-		case "prefixes":
-			first := keys&1 == 0
-			keys |= 1
-			return first && s.array(s.announce)
-		case "next_hop":
-			var hop []byte
-			first := keys&2 == 0
-			keys |= 2
-			// A link-local next hop stands beside a global one of the same route, which takes comparing.
-			return first && s.text(&hop) && !(len(hop) > 1 && hop[0]|0x20 == 'f' && hop[1]|0x20 == 'e')
+		// A link-local next hop stands beside a global one of the same route, which takes comparing.
+		if hop := s.get(memberNextHop); len(hop) > 1 && hop[0]|0x20 == 'f' && hop[1]|0x20 == 'e' {
+			return fail
 		}
-		return s.skip(0)
-	})
-}
-
-func (s *scanner) announce() bool {
-	s.announced++
-	return s.prefix()
-}
-
-func (s *scanner) withdrawal() bool {
-	s.withdrawn++
-	return s.prefix()
-}
-
-func (s *scanner) prefix() bool {
-	var text []byte
-	if !s.text(&text) {
-		return false
+		i, more = next(s.b, i, ']')
 	}
-	p, ok := parsePrefix(text)
-	if ok && !s.touches {
-		s.touches = s.screen.Touches(p)
+	return i
+}
+
+// prefixes takes a list of prefixes and counts them.
+func (s *scanner) prefixes(i int, count *int) int {
+	i, more := begin(s.b, i, '[', ']')
+	for more {
+		j := text(s.b, i)
+		if j == fail {
+			return fail
+		}
+		p, ok := parsePrefix(s.b[i+1 : j-1])
+		if !ok {
+			return fail
+		}
+		*count++
+		s.touches = s.touches || s.screen.Touches(p)
+		i, more = next(s.b, j, ']')
 	}
-	return ok
+	return i
 }
