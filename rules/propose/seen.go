@@ -19,6 +19,8 @@ type Vantage struct {
 	Peer   netip.Addr
 	// RouterID is the BGP identifier of the router whose routes these are: of the peer, or with a Loc-RIB of the router itself. Zero when unknown.
 	RouterID netip.Addr
+	// Named: the router's name is that of the peer, as with a BGP neighbor; else, as with BMP, that of the router which the peer is a peer of.
+	Named bool
 	// LocRIB: it shows what the router chose. Sent: it shows what the router sends to others.
 	LocRIB, Sent bool
 	// AllPaths: it looks past best paths.

@@ -81,7 +81,7 @@ func New(o Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	undo.add(d.feeds.close)
-	if d.web, err = newWeb(c.Web.Listen, d.registry, d.ready); err != nil {
+	if d.web, err = newWeb(c.Web.Listen, d.registry, d.ready, d.serveRoutes); err != nil {
 		return nil, err
 	}
 	d.metrics.reloadedAt(d.now(), true)

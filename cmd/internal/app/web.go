@@ -14,13 +14,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// web serves /metrics, /-/healthy and /-/ready.
+// web serves /metrics, /-/healthy, /-/ready and what the daemon sees.
 type web struct {
 	listener net.Listener
 	server   *http.Server
 }
 
-func newWeb(listen string, reg *prometheus.Registry, ready func() (bool, string)) (*web, error) {
+func newWeb(listen string, reg *prometheus.Registry, ready func() (bool, string), routes http.HandlerFunc) (*web, error) {
 	if !loopback(listen) {
 		return nil, fmt.Errorf("web.listen: %s is beyond loopback, and this version asks nobody for a password; listen on 127.0.0.1 and put a proxy in front", listen)
 	}
@@ -38,6 +38,7 @@ func newWeb(listen string, reg *prometheus.Registry, ready func() (bool, string)
 		}
 		_, _ = io.WriteString(w, why+"\n")
 	})
+	mux.HandleFunc("GET "+routesPath, routes)
 	return &web{listener: l, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
 }
 
