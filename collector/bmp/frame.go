@@ -31,6 +31,7 @@ const (
 // What can be wrong with a header.
 var (
 	ErrVersion4 = errors.New("BMP version 4 is a draft (draft-ietf-grow-bmp-tlv); anywatch reads version 3 (RFC 7854): configure the router to send that")
+	ErrOld      = errors.New("a BMP version before 3 is a draft of before RFC 7854; anywatch reads version 3: update the router, or configure it to send that")
 	ErrVersion  = errors.New("it does not begin with BMP version 3")
 	ErrLength   = errors.New("its length is shorter than its header")
 	ErrTooLong  = errors.New("its length is beyond the limit")
@@ -133,11 +134,14 @@ func (r *Reader) swallows(n int) bool {
 
 // length gives the length of a message by its header, or says why it is none.
 func (r *Reader) length(head []byte) (int, error) {
-	if head[0] == 4 {
+	switch v := head[0]; v {
+	case 3:
+	case 4:
 		return 0, ErrVersion4
-	}
-	if head[0] != 3 {
-		return 0, fmt.Errorf("%w, but with %d", ErrVersion, head[0])
+	case 1, 2:
+		return 0, fmt.Errorf("%w (it begins with %d)", ErrOld, v)
+	default:
+		return 0, fmt.Errorf("%w, but with %d", ErrVersion, v)
 	}
 	n := binary.BigEndian.Uint32(head[1:])
 	switch {

@@ -50,6 +50,9 @@ func parsePeer(b []byte) (k peerKey, flags uint8) {
 	return k, flags
 }
 
+// filtered tells of a Loc-RIB that routes are left out of it (RFC 9069 section 4.2).
+func filtered(kind, flags uint8) bool { return kind == peerLocRIB && flags&flagIPv6 != 0 }
+
 // viewOf tells which table a message shows. O and L are one field of four states (RFC 8671 section 4).
 func viewOf(kind, flags uint8) collector.View {
 	if kind == peerLocRIB {

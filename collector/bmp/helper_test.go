@@ -228,6 +228,10 @@ func story(events []collector.Event) string {
 		if ev.Kind == collector.Heard {
 			continue
 		}
+		if ev.Vantage == nil {
+			fmt.Fprintf(&b, "%v %s: %s\n", ev.Kind, ev.Feed, ev.Reason)
+			continue
+		}
 		fmt.Fprintf(&b, "%v %s", ev.Kind, ev.Vantage.Name())
 		if ev.Kind == collector.EndOfRIB {
 			fmt.Fprintf(&b, " %d", ev.Family)

@@ -24,7 +24,7 @@ func (s *Stream) ownASOff(v *view, body []byte, twoAS bool) []byte {
 	if len(path) < 2+2*width || path[0] != byte(route.Sequence) || path[1] < 2 || number(path[2:], width) != own || number(path[2+width:], width) != peer {
 		return body
 	}
-	if s.stripped++; !s.saidStripped {
+	if s.noted.stripped++; !s.saidStripped {
 		s.saidStripped = true
 		s.deps.Log.Info("the router puts its own AS in front of the paths that it shows; it is taken off", "router", s.name(), "as", own)
 	}

@@ -11,15 +11,12 @@ import (
 
 // peer is one peer of the router, or one of the router's own tables.
 type peer struct {
-	key      peerKey
-	watched  bool
-	table    string // VRF or table name (RFC 9069 section 5.2)
-	told     bool   // a Peer Up told what the two ends agreed upon
-	up       bool
-	sent     open.Message // by the router
-	received open.Message
-	views    [collector.LocRIB + 1]*view
-	stats    map[Stat]uint64
+	key       peerKey
+	watched   bool
+	up        bool
+	agreement // empty before the first Peer Up
+	views     [collector.LocRIB + 1]*view
+	stats     map[Stat]uint64
 }
 
 // view is one table that the router shows of a peer.
@@ -101,6 +98,9 @@ func (s *Stream) viewOf(b []byte) *view {
 			p.views[v.view] = v
 			s.agree(v)
 		}
+		if filtered(k.kind, flags) && !p.filtered {
+			s.filter(p)
+		}
 		if len(s.heads) < 8*maxPeers { // flags that mean nothing must not fill the memory
 			s.heads[head] = v
 		}
@@ -119,7 +119,17 @@ func (s *Stream) agree(v *view) {
 		return
 	}
 	paths := p.addPath(v.view)
-	v.reader.Encoding = route.Encoding{AddPath: paths.Unicast, AddPathLabelled: paths.Labelled}
+	v.reader.Encoding = route.Encoding{AddPath: paths.Unicast, AddPathLabelled: paths.Labelled, AddPathVPN: paths.VPN}
+}
+
+// filter notes that a Loc-RIB is shown with routes left out, when its Peer Up did not tell.
+func (s *Stream) filter(p *peer) {
+	s.mu.Lock()
+	p.filtered = true
+	s.mu.Unlock()
+	if v := p.views[collector.LocRIB]; v != nil && v.shown {
+		s.describe(v)
+	}
 }
 
 // addPath gives the families that come with path identifiers (RFC 7911 section 4): what is received, when the peer can send and the router can
@@ -201,6 +211,9 @@ func (s *Stream) describe(v *view) {
 		carried := open.Carried(v.peer.sent.Capabilities, v.peer.received.Capabilities).Unicast
 		vantage.AllPaths = carried != 0 && paths&carried == carried
 	}
+	if v.peer.filtered {
+		vantage.AllPaths = false // a path that is not there may have been left out
+	}
 	if v.peer.watched {
 		v.vantage = s.deps.Registry.Register(vantage)
 	} else {
@@ -231,9 +244,12 @@ func (s *Stream) close(ctx context.Context, p *peer, ev collector.Event) error {
 // Peer is one peer of a router, as an operator sees it.
 type Peer struct {
 	collector.Key
-	Table string // VRF or table name, where told
-	Up    bool   // a Peer Up came, and no Peer Down since
-	Stats map[Stat]uint64
+	Table    string // VRF or table name, where told (RFC 9069)
+	Label    string // admin label, where told (RFC 8671)
+	Says     string // what the router's operator wrote about it, where told (RFC 9736)
+	Filtered bool   // of a Loc-RIB: routes are left out (RFC 9069)
+	Up       bool   // a Peer Up came, and no Peer Down since
+	Stats    map[Stat]uint64
 }
 
 // Peers lists the router's peers in the order in which it told of them. It may be called from any goroutine.
@@ -242,7 +258,7 @@ func (s *Stream) Peers() (router, software string, list []Peer) {
 	defer s.mu.Unlock()
 	for _, p := range s.order {
 		d := Peer{Key: collector.Key{Source: "bmp", Router: s.router, Peer: p.key.addr, PeerAS: p.key.as, PeerType: p.key.kind, RD: p.key.rd, BGPID: p.key.id},
-			Table: p.table, Up: p.up, Stats: make(map[Stat]uint64, len(p.stats))}
+			Table: p.table, Label: p.label, Says: p.says, Filtered: p.filtered, Up: p.up, Stats: make(map[Stat]uint64, len(p.stats))}
 		for k, n := range p.stats {
 			d.Stats[k] = n
 		}

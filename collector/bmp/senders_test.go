@@ -193,8 +193,8 @@ func TestFRROwnASInFront(t *testing.T) {
 			s, events := replay(t)
 			feed(t, s, monitoring(t, c.header, announce(c.path, "192.0.2.0/24")))
 			got := (*events)[len(*events)-1].Updates[0]
-			if want := route.SequencePath(asns(c.want)...); !got.Attrs.Path.Equal(want) || got.Announced[0].Prefix != watched[0] || s.stripped != c.stripped {
-				t.Errorf("path %v of %v, want %v; %d were shortened", got.Attrs.Path, got.Announced, want, s.stripped)
+			if want := route.SequencePath(asns(c.want)...); !got.Attrs.Path.Equal(want) || got.Announced[0].Prefix != watched[0] || s.noted.stripped != c.stripped {
+				t.Errorf("path %v of %v, want %v; %d were shortened", got.Attrs.Path, got.Announced, want, s.noted.stripped)
 			}
 		})
 	}

@@ -48,39 +48,31 @@ func (c Config) prepared() (Config, error) {
 	return c, errors.Join(faults...)
 }
 
-// Source is the station. It implements collector.Source.
+// Source is the station. It implements collector.Source, and prometheus.Collector.
 type Source struct {
-	deps    Deps
-	cfg     atomic.Pointer[Config]
-	owners  owners
-	refused atomic.Uint64
-	frames  atomic.Uint64
-	own     atomic.Uint64
-	types   [knownTypes + 1]atomic.Uint64
-	samples samples.Ring
-	strange samples.Throttle // connections that are refused
-	odd     samples.Throttle // messages that can't be read
+	deps      Deps
+	cfg       atomic.Pointer[Config]
+	listeners *tcp.Set
+	owners    owners
+	feeds     feeds
+	totals    totals
+	samples   samples.Ring
+	strange   samples.Throttle // connections that are refused
+	odd       samples.Throttle // messages that can't be read
 
 	reloading   sync.Mutex // one reload at a time
 	mu          sync.Mutex // guards what follows
-	listeners   []*listener
 	connections map[*connection]struct{}
 	running     *run
 }
 
-type listener struct {
-	*net.TCPListener
-	text string // as configured
-}
-
 // run is what a running source adds.
 type run struct {
-	parent      context.Context // the caller's
-	ctx         context.Context // ends with it, and when the source fails
-	out         collector.Sink
-	group       sync.WaitGroup // accept loops
-	connections sync.WaitGroup
-	failed      chan error
+	parent context.Context // the caller's
+	ctx    context.Context // ends with it, and when the source fails
+	out    collector.Sink
+	group  sync.WaitGroup // connections, and whoever else emits
+	ending bool           // nothing joins the group any more; guarded by the source's mu
 }
 
 // New prepares the station: it listens, so that what can't work fails here. A router that connects before Run waits.
@@ -91,112 +83,55 @@ func New(cfg Config, deps Deps) (*Source, error) {
 	}
 	s := &Source{deps: deps, connections: make(map[*connection]struct{})}
 	s.owners.of = make(map[collector.VantageID]*Stream)
+	s.feeds.of = make(map[string]*routerFeed)
 	s.strange = samples.Throttle{Every: time.Minute, Now: deps.Now}
 	s.odd = samples.Throttle{Every: time.Minute, Now: deps.Now}
-	if s.listeners, err = listenAll(cfg.Listen); err != nil {
+	s.cfg.Store(&cfg)
+	if s.listeners, err = tcp.Open("BMP", cfg.Listen, tcp.Hooks{}, deps.Log); err != nil {
 		return nil, err
 	}
-	s.cfg.Store(&cfg)
 	return s, nil
-}
-
-// listenAll listens on all addresses, or on none.
-func listenAll(addresses []string) (list []*listener, err error) {
-	for _, text := range addresses {
-		l, err := tcp.Listen(text, "BMP")
-		if err != nil {
-			closeAll(list)
-			return nil, err
-		}
-		list = append(list, &listener{l, text})
-	}
-	return list, nil
-}
-
-func closeAll(list []*listener) {
-	for _, l := range list {
-		_ = l.Close()
-	}
 }
 
 // Name is "bmp".
 func (s *Source) Name() string { return "bmp" }
 
 // Close stops listening, for a station that will not run.
-func (s *Source) Close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	closeAll(s.listeners)
-	s.listeners = nil
-}
+func (s *Source) Close() { s.listeners.Close() }
 
 // Addrs are the addresses that it listens on.
-func (s *Source) Addrs() []netip.AddrPort {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var out []netip.AddrPort
-	for _, l := range s.listeners {
-		out = append(out, tcp.Addr(l.TCPListener))
-	}
-	return out
-}
+func (s *Source) Addrs() []netip.AddrPort { return s.listeners.Addrs() }
 
 // Run takes routers until ctx ends. It can be run again after it failed.
 func (s *Source) Run(ctx context.Context, out collector.Sink) error {
 	parent := ctx
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	r := &run{parent: parent, ctx: ctx, out: out, failed: make(chan error, 1)}
+	r := &run{parent: parent, ctx: ctx, out: out}
 	if err := s.begin(r); err != nil {
 		return err
 	}
-	select {
-	case err := <-r.failed:
-		cancel(err)
-	case <-ctx.Done():
-	}
-	s.Close()
+	cancel(s.listeners.Accept(ctx, func(c *net.TCPConn) { s.admit(r, c) }))
+	s.mu.Lock()
+	r.ending = true
+	s.mu.Unlock()
 	r.group.Wait()
-	r.connections.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running = nil
 	return context.Cause(ctx)
 }
 
-// begin starts an accept loop for each listener; those that an earlier run closed are opened again.
+// begin makes a run the one that is on. Feeds that nobody wanted any more while there was none are told of now.
 func (s *Source) begin(r *run) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.running != nil {
 		return errors.New("the BMP station is running already")
 	}
-	if len(s.listeners) == 0 {
-		list, err := listenAll(s.cfg.Load().Listen)
-		if err != nil {
-			return err
-		}
-		s.listeners = list
-	}
 	s.running = r
-	for _, l := range s.listeners {
-		s.accept(r, l)
-	}
+	s.tell(s.feeds.unwanted())
 	return nil
-}
-
-// accept starts the loop that accepts a listener's connections; s.mu must be held.
-func (s *Source) accept(r *run, l *listener) {
-	r.group.Go(func() {
-		err := tcp.Accept(r.ctx, l.TCPListener, s.deps.Log, func(c *net.TCPConn) { s.admit(r, c) })
-		if err == nil {
-			return
-		}
-		select {
-		case r.failed <- err:
-		default: // one failure is enough to end the source
-		}
-	})
 }
 
 // Reload puts another configuration in force. Routers stay connected, unless they may no longer connect, or the change concerns how all their
@@ -208,11 +143,14 @@ func (s *Source) Reload(cfg Config) error {
 	}
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	if err := s.relisten(cfg.Listen); err != nil {
+	if err := s.listeners.Reload(cfg.Listen, tcp.Hooks{}); err != nil {
 		return err
 	}
 	old := s.cfg.Swap(&cfg)
 	anew := !slices.Equal(old.ASNs, cfg.ASNs) || !slices.Equal(old.VRFs, cfg.VRFs) || (old.TLS == nil) != (cfg.TLS == nil)
+	s.mu.Lock()
+	s.tell(s.feeds.disallow(cfg.Allow))
+	s.mu.Unlock()
 	s.end(func(x *connection) error {
 		switch {
 		case !allowed(cfg.Allow, x.remote.Addr()):
@@ -225,34 +163,15 @@ func (s *Source) Reload(cfg Config) error {
 	return nil
 }
 
-// relisten opens the listeners that are new, and then closes those that are gone.
-func (s *Source) relisten(addresses []string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.listeners == nil && s.running == nil {
-		return nil // not listening: the next Run will
+// tell tells of feeds that nobody wants any more; s.mu must be held. It waits for room in the queue, and so has a goroutine.
+func (s *Source) tell(list []*routerFeed) {
+	r := s.running
+	if r == nil || r.ending {
+		return
 	}
-	fresh, err := listenAll(slices.DeleteFunc(slices.Clone(addresses), func(text string) bool {
-		return slices.ContainsFunc(s.listeners, func(l *listener) bool { return l.text == text })
-	}))
-	if err != nil {
-		return err
+	for _, f := range list {
+		r.group.Go(func() { _ = s.feeds.settle(r.parent, r.out, f, end{time: s.deps.Now()}) }) // it fails only when the daemon ends
 	}
-	var kept []*listener
-	for _, l := range s.listeners {
-		if slices.Contains(addresses, l.text) {
-			kept = append(kept, l)
-		} else {
-			_ = l.Close()
-		}
-	}
-	s.listeners = append(kept, fresh...)
-	if s.running != nil {
-		for _, l := range fresh {
-			s.accept(s.running, l)
-		}
-	}
-	return nil
 }
 
 // end closes the connections for which why gives a reason.
@@ -282,42 +201,8 @@ func (s *Source) malformed(from string, at time.Time, err error, frame []byte) {
 	}
 }
 
-// count adds what a stream has seen to the totals.
-func (s *Source) count(x *Stream) {
-	s.own.Add(x.stripped)
-	x.stripped = 0
-	for i, n := range x.types {
-		if n > 0 {
-			s.types[i].Add(n)
-			x.types[i] = 0
-		}
-	}
-}
-
 // Samples are the last messages that could not be used, oldest first.
 func (s *Source) Samples() []samples.Sample { return s.samples.List() }
-
-// Refused is how many connections were closed because they were not allowed.
-func (s *Source) Refused() uint64 { return s.refused.Load() }
-
-// BadFrames is how many connections ended because what they sent was no BMP version 3.
-func (s *Source) BadFrames() uint64 { return s.frames.Load() }
-
-// OwnAS is how many paths had the router's own AS in front, put there by the router; it was taken off.
-func (s *Source) OwnAS() uint64 { return s.own.Load() }
-
-// Types is how many messages of each type came, by its name; those of unknown types together.
-func (s *Source) Types() map[string]uint64 {
-	out := make(map[string]uint64, len(s.types))
-	for i := range s.types {
-		name := "unknown"
-		if i < knownTypes {
-			name = typeName(uint8(i))
-		}
-		out[name] = s.types[i].Load()
-	}
-	return out
-}
 
 // Router is a router that is connected.
 type Router struct {

@@ -172,6 +172,7 @@ func TestConnectionsThatEnd(t *testing.T) {
 		{"silent", "127.0.0.3", nil, "no BMP message came within 200ms"},
 		{"half a header", "127.0.0.4", []byte{3, 0}, "no BMP message came within 200ms"},
 		{"version 4", "127.0.0.5", raw(4, 6, 4), "BMP version 4 is a draft"},
+		{"version 2", "127.0.0.18", []byte{2, 4, 0, 0, 0, 0}, "a BMP version before 3 is a draft"},
 		{"HTTP", "127.0.0.6", []byte("GET / HTTP/1.1\r\n\r\n"), "does not begin with BMP version 3"},
 		{"too long", "127.0.0.7", raw(3, 501, 0), "501 octets, and at most 500 are read"},
 	} {
@@ -180,8 +181,8 @@ func TestConnectionsThatEnd(t *testing.T) {
 			s.logs.wait(t, c.says)
 		})
 	}
-	if s.source.Refused() != 1 || s.source.BadFrames() != 3 {
-		t.Errorf("refused %d, bad frames %d; want 1 and 3", s.source.Refused(), s.source.BadFrames())
+	if s.source.Refused() != 1 || s.source.BadFrames() != 4 {
+		t.Errorf("refused %d, bad frames %d; want 1 and 4", s.source.Refused(), s.source.BadFrames())
 	}
 }
 
@@ -226,7 +227,7 @@ func TestOneRouterDoesNotDelayAnother(t *testing.T) {
 	s := &station{t: t, logs: new(logs), events: make(chan collector.Event, 100)}
 	gate := make(chan struct{})
 	s.run(config(), collector.SinkFunc(func(ctx context.Context, ev collector.Event) error {
-		if ev.Vantage.Router == "slow" {
+		if ev.Vantage != nil && ev.Vantage.Router == "slow" {
 			select {
 			case <-gate:
 			case <-ctx.Done():

@@ -25,7 +25,8 @@ type connection struct {
 	stream *Stream
 	log    *slog.Logger
 	cancel context.CancelCauseFunc
-	called string // the name it goes by; guarded by src.mu
+	feed   *routerFeed // nil until the first message has come
+	called string      // the name it goes by; guarded by src.mu
 }
 
 // admit looks who is there, and serves the router or closes the connection.
@@ -33,7 +34,7 @@ func (s *Source) admit(r *run, c *net.TCPConn) {
 	from := tcp.Remote(c)
 	cfg := *s.cfg.Load()
 	if !allowed(cfg.Allow, from.Addr()) {
-		s.refused.Add(1)
+		s.totals.refused.Add(1)
 		if n, ok := s.strange.Pass(); ok {
 			s.deps.Log.Warn("BMP connection refused: its address is not in sources.bmp.allow", "from", from.Addr(), "not_logged", n)
 		}
@@ -52,8 +53,8 @@ func (s *Source) admit(r *run, c *net.TCPConn) {
 	s.mu.Lock()
 	s.connections[x] = struct{}{}
 	s.mu.Unlock()
-	r.connections.Go(func() {
-		x.serve(ctx, r.parent)
+	r.group.Go(func() {
+		x.serve(ctx, r)
 		cancel(nil)
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -67,32 +68,37 @@ func allowed(list []netip.Prefix, a netip.Addr) bool {
 
 // serve reads the router until its end. Each router has its goroutine: one that floods us fills the queue as far as the others let it,
 // and then waits in its TCP connection.
-func (x *connection) serve(ctx, parent context.Context) {
+func (x *connection) serve(ctx context.Context, r *run) {
 	defer x.conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = x.conn.Close() })
 	defer stop()
 	x.src.deps.Counters.Sessions.Add(1)
 	defer x.src.deps.Counters.Sessions.Add(-1)
 	x.log.Info("BMP router connected")
-	err := x.read(ctx)
-	reason := "the router closed the connection"
-	switch cause := context.Cause(ctx); {
-	case parent.Err() != nil:
-		reason = "anywatch is shutting down"
+	err := x.read(ctx, r)
+	e := end{time: x.src.deps.Now(), reason: "the router closed the connection"}
+	cause := context.Cause(ctx)
+	switch {
+	case r.parent.Err() != nil:
+		e.reason = "anywatch is shutting down"
 	case cause != nil:
-		reason = cause.Error()
+		e.reason = cause.Error()
 	case err != nil && !errors.Is(err, io.EOF):
-		reason = err.Error()
+		e.reason = err.Error()
+	}
+	if errors.Is(cause, errAgain) || errors.Is(cause, errChanged) {
+		e.keep = comeBack
 	}
 	router, _, _ := x.stream.Peers()
-	x.log.Warn("BMP connection ended", "router", router, "reason", reason)
+	x.log.Warn("BMP connection ended", "router", router, "reason", e.reason)
 	x.stream.Flush(x.src.deps.Counters)
-	x.src.count(x.stream)
-	_ = x.stream.Lost(parent, x.src.deps.Now(), reason) // it fails only when the daemon ends
+	x.src.totals.take(&x.stream.noted)
+	_ = x.stream.Lost(r.parent, e.time, e.reason) // it fails only when the daemon ends, as does the next
+	_ = x.src.feeds.leave(r.parent, r.out, x.feed, e)
 }
 
 // read feeds the stream. Until the first message has come, there is a deadline.
-func (x *connection) read(ctx context.Context) error {
+func (x *connection) read(ctx context.Context, r *run) error {
 	if err := x.conn.SetDeadline(x.src.deps.Now().Add(x.cfg.FirstBytes)); err != nil {
 		return err
 	}
@@ -115,20 +121,55 @@ func (x *connection) read(ctx context.Context) error {
 		if waited {
 			at = x.src.deps.Now()
 		}
-		if first {
-			if first = false; frame[5] != initiation {
-				x.log.Warn("the first BMP message is no Initiation (RFC 7854 section 4.3); the router's address has to do as its name")
-			}
-			if err := x.conn.SetDeadline(time.Time{}); err != nil {
-				return err
-			}
+		if err := x.message(ctx, r, frame, at, first); err != nil {
+			return err
 		}
-		if err := x.stream.Message(ctx, frame, at); PassedOver(err) {
-			x.src.malformed(x.stream.name(), at, err, frame)
-		} else if err != nil {
+		first = false
+	}
+}
+
+// message takes one message. An error ends the connection.
+func (x *connection) message(ctx context.Context, r *run, frame []byte, at time.Time, first bool) error {
+	if first {
+		if frame[5] != initiation {
+			x.log.Warn("the first BMP message is no Initiation (RFC 7854 section 4.3); the router's address has to do as its name")
+		}
+		if err := x.conn.SetDeadline(time.Time{}); err != nil {
 			return err
 		}
 	}
+	if err := x.stream.Message(ctx, frame, at); PassedOver(err) {
+		x.src.malformed(x.stream.name(), at, err, frame)
+	} else if err != nil {
+		return err
+	}
+	switch {
+	case x.stream.goodbye != "":
+		return errors.New(x.stream.goodbye)
+	case first || frame[5] == initiation:
+		return x.introduce(ctx, r, at)
+	}
+	return nil
+}
+
+// introduce makes the connection one of the router's feed, as soon as its name is known, or when it changed.
+func (x *connection) introduce(ctx context.Context, r *run, at time.Time) error {
+	name := x.stream.router
+	if x.feed != nil && x.feed.name == name {
+		return nil
+	}
+	old := x.feed
+	f, renamed := x.src.feeds.join(name, x.remote.Addr())
+	x.feed = f
+	if old != nil {
+		x.src.feeds.rename(old)
+	}
+	for _, g := range append(renamed, f) {
+		if err := x.src.feeds.settle(ctx, r.out, g, end{time: at}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settle adds what was counted to the totals, before waiting for more.
@@ -137,7 +178,7 @@ func (x *connection) settle(at time.Time) {
 		x.src.deps.Counters.Arrived(at, x.stream.clock)
 	}
 	x.stream.Flush(x.src.deps.Counters)
-	x.src.count(x.stream)
+	x.src.totals.take(&x.stream.noted)
 }
 
 // explain says why nothing more can be read.
@@ -147,7 +188,7 @@ func (x *connection) explain(err error, first bool) error {
 		return fmt.Errorf("no BMP message came within %v", x.cfg.FirstBytes)
 	}
 	if frame := new(FrameError); errors.As(err, &frame) {
-		x.src.frames.Add(1)
+		x.src.totals.frames.Add(1)
 		x.src.deps.Counters.Messages.Add(1)
 		x.src.deps.Counters.Malformed.Add(1)
 	}
@@ -168,6 +209,10 @@ func (s *Source) name(x *connection, name string) string {
 	x.called = name
 	return name
 }
+
+// comeBack is how long a router may take to come back whose connection we ended ourselves. RFC 7854 section 3.2 has
+// routers wait for 30 s before they try again, and longer when that fails.
+const comeBack = 2 * time.Minute
 
 // Why the station ends connections.
 var (

@@ -88,10 +88,10 @@ type Stream struct {
 	naming func(name string) string // nil: names are taken as they are
 
 	clock   time.Time // of the newest message with a time
-	types   [knownTypes + 1]uint64
-	started bool // some message came
+	noted   noted
+	started bool   // some message came
+	goodbye string // the reason of a Termination
 
-	stripped     uint64 // paths from which the router's own AS was taken off
 	saidStripped bool
 	scratch      []byte
 	heads        map[[identityLen]byte]*view
@@ -125,7 +125,7 @@ func (s *Stream) Message(ctx context.Context, frame []byte, at time.Time) error 
 		return s.malformed(noType, ErrVersion)
 	}
 	typ, body := frame[5], frame[headerLen:]
-	s.types[min(typ, knownTypes)]++
+	s.noted.types[min(typ, knownTypes)]++
 	began := s.started
 	s.started = true
 	switch typ {
@@ -142,7 +142,7 @@ func (s *Stream) Message(ctx context.Context, frame []byte, at time.Time) error 
 	case termination:
 		return s.termination(ctx, body, at)
 	case routeMirroring:
-		return s.mirroring(body, at)
+		return s.mirroring(ctx, body, at)
 	}
 	return nil // a type of the future: counted, and nothing else
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ func TestOnePeerFromUpToDown(t *testing.T) {
 		"end-of-rib bmp:r1/10.9.0.1/pre 1",
 		"routes bmp:r1/10.9.0.1/pre -192.0.2.0/24")
 	feed(t, s, down(t, header(), 3))
-	if ev := (*events)[0]; ev.Reason != "the peer closed the session with NOTIFICATION 6/2" {
+	if ev := (*events)[0]; ev.Reason != "the peer closed the session with NOTIFICATION 6/2 (administrative shutdown)" {
 		t.Errorf("reason %q", ev.Reason)
 	}
 	expect(t, events, "peer-down bmp:r1/10.9.0.1/pre")
@@ -48,7 +49,9 @@ func TestOnePeerFromUpToDown(t *testing.T) {
 func TestPeerDownEndsExactlyThatPeer(t *testing.T) {
 	s, events := stream(t, StreamConfig{ASNs: []route.ASN{64500}, VRFs: []string{"64500:1"}, Replay: true})
 	mine := header()
-	others := []bmp.BMPPeerHeader{header(peerIs("10.9.0.2")), header(asn(64998)), header(rd(64500<<32 | 1)), header(peerIs("2001:db8::1")), locRIB(64500)}
+	sameAddress := header()
+	sameAddress.PeerBGPID = netip.MustParseAddr("10.9.0.7").AsSlice()
+	others := []bmp.BMPPeerHeader{header(peerIs("10.9.0.2")), header(asn(64998)), header(rd(64500<<32 | 1)), header(peerIs("2001:db8::1")), locRIB(64500), sameAddress}
 	feed(t, s, initiate(t, "r1"))
 	for _, h := range append(others, mine, header(flags(flagPost)), header(flags(flagAdjOut))) {
 		feed(t, s, monitoring(t, h, announce([]uint32{64999}, "192.0.2.0/24")))
@@ -60,7 +63,27 @@ func TestPeerDownEndsExactlyThatPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, events, "feed-lost bmp:r1/10.9.0.2/pre", "feed-lost bmp:r1/10.9.0.1/pre", "feed-lost bmp:r1/10.9.0.1/64500:1/pre",
-		"feed-lost bmp:r1/2001:db8::1/pre", "feed-lost bmp:r1/loc-rib")
+		"feed-lost bmp:r1/2001:db8::1/pre", "feed-lost bmp:r1/loc-rib", "feed-lost bmp:r1/10.9.0.1/pre")
+}
+
+// The end of a Loc-RIB takes nothing away from the peers, nor from the Loc-RIB of a VRF.
+func TestPeerDownOfALocRIBEndsOnlyThat(t *testing.T) {
+	s, events := stream(t, StreamConfig{ASNs: []route.ASN{64500}, VRFs: []string{"64500:1"}, Replay: true})
+	vrf := locRIB(64500)
+	vrf.PeerDistinguisher = 64500<<32 | 1
+	feed(t, s, initiate(t, "r1"))
+	for _, h := range []bmp.BMPPeerHeader{locRIB(64500), vrf, header(), header(flags(flagPost))} {
+		feed(t, s, monitoring(t, h, announce([]uint32{64999}, "192.0.2.0/24")))
+	}
+	*events = nil
+	feed(t, s, down(t, locRIB(64500), 6))
+	expect(t, events, "peer-down bmp:r1/loc-rib")
+	feed(t, s, down(t, vrf, 6))
+	expect(t, events, "peer-down bmp:r1/64500:1/loc-rib")
+	_, _, left := s.Peers()
+	if len(left) != 1 || left[0].Peer.String() != "10.9.0.1" {
+		t.Errorf("left: %+v", left)
+	}
 }
 
 func TestViewsAndScopes(t *testing.T) {
@@ -213,57 +236,12 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-func TestReasonsOfPeerDown(t *testing.T) {
-	for reason, want := range map[uint8]string{
-		1: "peer-down: the router closed the session with NOTIFICATION 6/2", 2: "peer-down: the router closed the session without a NOTIFICATION (event 0 of its state machine)",
-		3: "peer-down: the peer closed the session with NOTIFICATION 6/2", 4: "peer-down: the peer closed the session without a NOTIFICATION",
-		5: "feed-lost: the router no longer shows this peer, by its configuration", 6: "peer-down: the router closed the table", 77: "peer-down: the session ended for a reason of the unknown code 77",
-	} {
-		s, events := replay(t)
-		feed(t, s, monitoring(t, header(), announce([]uint32{64999}, "192.0.2.0/24")), down(t, header(), reason))
-		if ev := (*events)[len(*events)-1]; ev.Kind.String()+": "+ev.Reason != want {
-			t.Errorf("reason %d: %v: %s; want %s", reason, ev.Kind, ev.Reason, want)
-		}
-	}
-}
-
-func TestTermination(t *testing.T) {
-	s, events := replay(t)
-	feed(t, s, initiate(t, "r1"), monitoring(t, header(), announce([]uint32{64999}, "192.0.2.0/24")))
-	*events = nil
-	feed(t, s, frame(t, bmp.NewBMPTermination([]bmp.BMPTermTLVInterface{
-		bmp.NewBMPTermTLV16(1, 2), bmp.NewBMPTermTLVString(0, "going\ndown"), bmp.NewBMPTermTLVUnknown(900, []byte{1})})))
-	if got := (*events)[0].Reason; got != `the router ended the BMP session: out of resources ("goingdown")` {
-		t.Errorf("reason %q", got)
-	}
-	expect(t, events, "feed-lost bmp:r1/10.9.0.1/pre")
-}
-
 func TestSecondInitiationInAFile(t *testing.T) {
 	s, events := replay(t)
 	feed(t, s, initiate(t, "r1"), monitoring(t, header(), announce([]uint32{64999}, "192.0.2.0/24")))
 	*events = nil
 	feed(t, s, initiate(t, "r2"), monitoring(t, header(), announce([]uint32{64999}, "192.0.2.0/24")))
 	expect(t, events, "feed-lost bmp:r1/10.9.0.1/pre", "peer-up bmp:r2/10.9.0.1/pre", "routes bmp:r2/10.9.0.1/pre +192.0.2.0/24[64999]")
-}
-
-func TestStatsAndMirroringAreCounted(t *testing.T) {
-	s, events := replay(t)
-	feed(t, s,
-		up(t, header(), openMessage(64500, mp4), openMessage(64999, mp4)),
-		frame(t, bmp.NewBMPStatisticsReport(header(), []bmp.BMPStatsTLVInterface{
-			bmp.NewBMPStatsTLV32(0, 3), bmp.NewBMPStatsTLV64(7, 1<<40), bmp.NewBMPStatsTLVPerAfiSafi64(9, 2, 1, 5), bmp.NewBMPStatsTLV32(65531, 9)})),
-		frame(t, bmp.NewBMPRouteMirroring(header(), []bmp.BMPRouteMirrTLVInterface{bmp.NewBMPRouteMirrTLVBGPMsg(0, announce([]uint32{64999}, "192.0.2.0/24"))})),
-		raw(3, 9, 42, 1, 2, 3))
-	expect(t, events, "")
-	if got := s.Tally(); got != (collector.Tally{Messages: 4}) {
-		t.Errorf("tally %+v", got)
-	}
-	_, _, peers := s.Peers()
-	stats := peers[0].Stats
-	if len(peers) != 1 || !peers[0].Up || len(stats) != 4 || stats[Stat{Type: 0}] != 3 || stats[Stat{Type: 7}] != 1<<40 || stats[Stat{9, 2, 1}] != 5 {
-		t.Errorf("peers %+v", peers)
-	}
 }
 
 func TestMalformedMessages(t *testing.T) {
