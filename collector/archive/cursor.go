@@ -22,8 +22,10 @@ type cursor interface {
 	offset() int64
 	// take hands the record on. The error is one that tells of a record passed over, or ends the reading.
 	take(ctx context.Context, at time.Time) error
-	// leave passes over a record that is before the time wanted, but for what later ones can't be read without.
-	leave(ctx context.Context, at time.Time) error
+	// leave passes over a record that is before the time wanted, or after it, but for what later ones can't be read without.
+	leave(ctx context.Context, at time.Time, before bool) error
+	// lost is called when octets before the next record, or before the end, are none.
+	lost()
 	// finish is called after the last record.
 	finish(ctx context.Context) error
 	// tally is what was counted apart from the common intake.
@@ -54,7 +56,7 @@ var (
 type framed struct {
 	win    *window
 	size   int   // of the record at the beginning of the window
-	lost   int64 // octets before it that are no record
+	noise  int64 // octets before it that are no record
 	broken bool  // the fault at the end of the input was told
 
 	split func(b []byte, end bool) (skip, size int)
@@ -63,12 +65,13 @@ type framed struct {
 	into  func(ctx context.Context, record []byte, at time.Time) error
 	past  func(ctx context.Context, record []byte) error
 	end   func(ctx context.Context) error
+	gone  func() // octets were none
 }
 
 func newMRT(w *window, s *mrt.Stream) *framed {
 	w.limit = mrt.Window
 	return &framed{
-		win: w, split: mrt.Split, why: errNoRecord, when: mrt.Time, past: s.Leave, end: s.Finish,
+		win: w, split: mrt.Split, why: errNoRecord, when: mrt.Time, past: s.Leave, end: s.Finish, gone: s.Lost,
 		into: func(ctx context.Context, record []byte, _ time.Time) error { return s.Record(ctx, record) },
 	}
 }
@@ -81,6 +84,7 @@ func newLines(w *window, d *rislive.Decoder) *framed {
 		when: func(line []byte) time.Time { t, _ := rislive.Time(line); return t },
 		past: func(context.Context, []byte) error { return nil },
 		end:  func(context.Context) error { return nil },
+		gone: func() {},
 	}
 }
 
@@ -92,9 +96,9 @@ func (f *framed) next() (time.Time, error) {
 		if len(b) > 0 {
 			skip, size := f.split(b, end)
 			f.win.advance(skip)
-			f.lost += int64(skip)
+			f.noise += int64(skip)
 			if size > 0 {
-				if f.lost > 0 {
+				if f.noise > 0 {
 					return time.Time{}, f.stretch(f.why)
 				}
 				f.size = size
@@ -112,8 +116,8 @@ func (f *framed) next() (time.Time, error) {
 
 // stretch reports the octets that are lost, those that end where the window begins.
 func (f *framed) stretch(why error) *damage {
-	d := &damage{f.win.offset - f.lost, f.lost, why}
-	f.lost = 0
+	d := &damage{f.win.offset - f.noise, f.noise, why}
+	f.noise = 0
 	return d
 }
 
@@ -121,10 +125,10 @@ func (f *framed) stretch(why error) *damage {
 func (f *framed) last() error {
 	fault := f.win.fault()
 	switch {
-	case f.lost > 0 && fault != nil:
+	case f.noise > 0 && fault != nil:
 		f.broken = true
 		return f.stretch(fmt.Errorf("the input ends in them: %w", fault))
-	case f.lost > 0:
+	case f.noise > 0:
 		return f.stretch(f.why)
 	case fault != nil && !f.broken:
 		f.broken = true
@@ -139,7 +143,11 @@ func (f *framed) offset() int64 { return f.win.offset }
 
 func (f *framed) take(ctx context.Context, at time.Time) error { return f.into(ctx, f.record(), at) }
 
-func (f *framed) leave(ctx context.Context, _ time.Time) error { return f.past(ctx, f.record()) }
+func (f *framed) leave(ctx context.Context, _ time.Time, _ bool) error {
+	return f.past(ctx, f.record())
+}
+
+func (f *framed) lost() { f.gone() }
 
 func (f *framed) finish(ctx context.Context) error { return f.end(ctx) }
 

@@ -65,7 +65,7 @@ func TestFromTo(t *testing.T) {
 		{"from and to", records(t0, 4), at(1), at(3), 2, "1 2"},
 		{"nothing inside", records(t0, 4), at(9), time.Time{}, 0, ""},
 		{"lines", slices.Concat(line(t0), line(t0+1), line(t0+2)), at(1), at(2), 1, "1"},
-		{"a table whose peers are named before", table(t0, t0+5), at(1), time.Time{}, 1, "5 5"},
+		{"a table whose peers are named before", table(t0, t0+5), at(1), time.Time{}, 1, "5 5 5 5"},
 		{"BMP", slices.Concat(bmpMessage(4, u16(2), u16(3), []byte("ams")), bmpUpdate(t0), bmpUpdate(t0+1)), at(1), time.Time{}, 2, "1"},
 		{"damage before", slices.Concat(record(t0, 2), make([]byte, 100), record(t0+5, 2)), at(5), time.Time{}, 1, "5"},
 	} {
@@ -161,7 +161,8 @@ func TestTicks(t *testing.T) {
 func TestTableIsComplete(t *testing.T) {
 	r := newRig(t)
 	r.expect(table(t0, t0), 2, 1, 0)
-	if want := []string{"0 mrt:AS64501/198.51.100.1 routes", "0 mrt:AS64501/198.51.100.1 synchronised"}; !slices.Equal(r.events, want) {
+	const peer = "0 mrt:AS64501/198.51.100.1 "
+	if want := []string{peer + "table-begins", peer + "routes", peer + "end-of-rib", peer + "synchronised"}; !slices.Equal(r.events, want) {
 		t.Errorf("events %q", r.events)
 	}
 }

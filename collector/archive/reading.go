@@ -21,6 +21,7 @@ type reading struct {
 	deps   Deps
 	opt    Options
 	in     *collector.Intake
+	tables *mrt.Tables
 	stats  Stats
 	ticked time.Time
 	failed []error
@@ -31,7 +32,7 @@ type reading struct {
 }
 
 func newReading(inputs []Input, deps Deps, opt Options) *reading {
-	r := &reading{deps: deps, opt: opt, in: &collector.Intake{Screen: screen.New(deps.Live), Out: deps.Out}}
+	r := &reading{deps: deps, opt: opt, in: &collector.Intake{Screen: screen.New(deps.Live), Out: deps.Out}, tables: mrt.NewTables()}
 	for _, in := range inputs {
 		r.total += in.Size
 	}
@@ -115,7 +116,7 @@ func (r *reading) recognised(in Input) (*source, error) {
 func (r *reading) cursor(format Format, w *window) cursor {
 	switch format {
 	case MRT:
-		return newMRT(w, mrt.NewStream(r.in, r.deps.Registry, r.deps.ASNs))
+		return newMRT(w, mrt.NewStream(r.in, r.deps.Registry, r.deps.ASNs, r.tables))
 	case RISLive:
 		return newLines(w, rislive.NewDecoder(r.in, r.deps.Registry, nil))
 	}
@@ -145,6 +146,9 @@ func (r *reading) damaged(s *source, err error) bool {
 	var bad *damage
 	switch {
 	case errors.As(err, &bad):
+		if r.opt.To.IsZero() || s.at.Before(r.opt.To) {
+			s.cursor.lost()
+		}
 		if s.at.IsZero() || r.within(s.at) {
 			r.stats.Messages++
 			r.stats.Malformed++
@@ -170,8 +174,8 @@ func (r *reading) step(ctx context.Context, s *source) error {
 	case s.at.IsZero() || r.within(s.at):
 		r.clock(s.at)
 		err = s.cursor.take(ctx, s.at)
-	case s.at.Before(r.opt.From):
-		err = s.cursor.leave(ctx, s.at)
+	default:
+		err = s.cursor.leave(ctx, s.at, s.at.Before(r.opt.From))
 	}
 	if err == nil {
 		s.read = true

@@ -77,13 +77,18 @@ func (s *stations) take(ctx context.Context, at time.Time) error {
 }
 
 // leave reads who the peers are and how they speak: without that, later messages can't be read.
-func (s *stations) leave(ctx context.Context, at time.Time) error {
+func (s *stations) leave(ctx context.Context, at time.Time, before bool) error {
+	if !before {
+		return nil
+	}
 	switch s.frame[5] {
 	case bmpPeerDown, bmpPeerUp, bmpInitiation, bmpTermination:
 		return s.take(ctx, at)
 	}
 	return nil
 }
+
+func (s *stations) lost() {}
 
 func (s *stations) finish(context.Context) error { return nil }
 

@@ -76,8 +76,6 @@ func (s *Stream) bgp4mp(ctx context.Context, subtype uint16, b []byte) error {
 	switch subtype {
 	case stateChange, stateChangeAS4:
 		return s.stateChange(ctx, b, subtype == stateChangeAS4)
-	case entry:
-		return s.entryRecord(ctx, b)
 	case snapshot:
 		return nil // it only names a file
 	}
@@ -109,6 +107,7 @@ func (s *Stream) bgp4mp(ctx context.Context, subtype uint16, b []byte) error {
 
 // message takes a whole BGP message. Octets after it, within the record, are nobody's and ignored.
 func (s *Stream) message(ctx context.Context, p *peer, rd *collector.Reader, b []byte) error {
+	s.hear(p)
 	if len(b) < bgpHeader {
 		return errShort
 	}
@@ -172,6 +171,7 @@ func (s *Stream) stateChange(ctx context.Context, b []byte, wide bool) error {
 	if err != nil {
 		return err
 	}
+	s.hear(p)
 	ev := collector.Event{Kind: collector.PeerUp, Time: s.at, Vantage: p.vantage, Reason: stateName(from) + " to " + stateName(to)}
 	if from == established {
 		ev.Kind = collector.PeerDown

@@ -3,6 +3,7 @@ package mrt
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"anywatch/collector"
 	"anywatch/collector/route"
@@ -29,7 +30,9 @@ type peer struct {
 	vantage *collector.Vantage
 	// readers are how its messages read, by the encoding that the subtype of the record promises. Each learns for itself.
 	readers [4]collector.Reader
-	loaded  bool // a table dump has shown routes of it
+	heard   bool         // it is among those that a gap is told of
+	begun   route.Family // whose table the dump that is being read has begun
+	showed  bool         // that dump has routes of it
 }
 
 // peer gives the peer of a key, registering its vantage when it is new. Messages that the collector itself sent, to a peer, are another
@@ -58,8 +61,13 @@ func (s *Stream) newPeer(key peerKey, local route.ASN) *peer {
 	if key.sent {
 		v.View, v.Local = collector.AdjOutPost, local
 	}
-	if s.ours[v.Local] {
+	switch {
+	case slices.Contains(s.ours, v.Local):
 		v.Scope = collector.Internal
+	case v.PeerAS == 0 && v.Peer.IsUnspecified() && len(s.ours) > 0:
+		// Quagga, FRR and BIRD so name the router that writes a table, for the routes that it originates itself. Nobody but us keeps routers
+		// that originate what we watch.
+		v.Scope, v.Local = collector.Internal, s.ours[0]
 	}
 	p := &peer{vantage: s.reg.Register(v)}
 	for i := range p.readers {
@@ -86,6 +94,15 @@ func (s *Stream) looksPastBest(p *peer) {
 		v.AllPaths = true
 		p.vantage = s.reg.Register(v)
 	}
+}
+
+// setDumped takes the address of a peer as a TABLE_DUMP of an IPv6 route holds it: OpenBSD's bgpd writes an IPv4 address into the first four octets
+// of the sixteen.
+func (k *peerKey) setDumped(b []byte) {
+	if len(b) == 16 && binary.BigEndian.Uint32(b) != 0 && binary.BigEndian.Uint32(b[4:])|binary.BigEndian.Uint32(b[8:])|binary.BigEndian.Uint32(b[12:]) == 0 {
+		b = b[:4]
+	}
+	k.setAddr(b)
 }
 
 // setAddr takes an address of 4 or 16 octets.

@@ -32,7 +32,7 @@ func newPrinter() *printer {
 	p := &printer{}
 	all := screen.NewWatch([]netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}, nil, screen.Shortest{})
 	in := &collector.Intake{Screen: screen.New(screen.NewLive(all)), Out: collector.SinkFunc(p.event)}
-	p.stream = mrt.NewStream(in, collector.NewRegistry(), nil)
+	p.stream = mrt.NewStream(in, collector.NewRegistry(), nil, mrt.NewTables())
 	return p
 }
 

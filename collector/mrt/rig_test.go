@@ -37,7 +37,7 @@ func newRig(tb testing.TB) *rig {
 		return nil
 	})
 	r.in = &collector.Intake{Screen: screen.New(screen.NewLive(watch)), Out: sink}
-	r.stream = mrt.NewStream(r.in, collector.NewRegistry(), []route.ASN{ourAS})
+	r.stream = mrt.NewStream(r.in, collector.NewRegistry(), []route.ASN{ourAS}, mrt.NewTables())
 	return r
 }
 

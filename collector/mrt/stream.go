@@ -46,24 +46,24 @@ const (
 type Stream struct {
 	in    *collector.Intake
 	reg   *collector.Registry
-	ours  map[route.ASN]bool
+	ours  []route.ASN
 	peers map[peerKey]*peer
 	// lastKey and last are the peer met last: bursts come from one.
 	lastKey peerKey
 	last    *peer
+	heard   []*peer // since the last gap
 	index   []*peer // the peer index table in force
-	loaded  []*peer // peers of which a table dump has shown routes, in that order
+	tables  *Tables
+	dump    dump
+	lost    bool // octets before the next record are none
 	entry   collector.Reader
 	at      time.Time // of the newest record
 }
 
-// NewStream begins an input. Peers whose AS is among ours are internal vantages, all others external.
-func NewStream(in *collector.Intake, reg *collector.Registry, ours []route.ASN) *Stream {
-	s := &Stream{in: in, reg: reg, ours: make(map[route.ASN]bool), peers: make(map[peerKey]*peer)}
-	for _, asn := range ours {
-		s.ours[asn] = true
-	}
-	return s
+// NewStream begins an input. Peers whose AS is among ours are internal vantages, all others external. Streams that are read side by side share
+// tables.
+func NewStream(in *collector.Intake, reg *collector.Registry, ours []route.ASN, tables *Tables) *Stream {
+	return &Stream{in: in, reg: reg, ours: ours, tables: tables, peers: make(map[peerKey]*peer)}
 }
 
 // Record takes one whole record as Split found it; the bytes may be used again afterwards. It returns a *Malformed or a
@@ -74,7 +74,10 @@ func (s *Stream) Record(ctx context.Context, record []byte) error {
 	before := tally.Malformed
 	typ, subtype := binary.BigEndian.Uint16(record[4:]), binary.BigEndian.Uint16(record[6:])
 	s.at = Time(record)
-	err := s.take(ctx, typ, subtype, record[headerSize:])
+	err := s.gap(ctx)
+	if err == nil {
+		err = s.take(ctx, typ, subtype, record[headerSize:])
+	}
 	if err == nil {
 		return nil
 	}
@@ -90,11 +93,20 @@ func (s *Stream) Record(ctx context.Context, record []byte) error {
 }
 
 // Leave passes over a record without counting or applying it. Only who the peers of a table are is read, because what comes after can't be read
-// without it.
+// without it. A table of which an entry is passed over is not whole.
 func (s *Stream) Leave(ctx context.Context, record []byte) error {
+	if err := s.gap(ctx); err != nil {
+		return err
+	}
 	typ, subtype := binary.BigEndian.Uint16(record[4:]), binary.BigEndian.Uint16(record[6:])
-	if typ != typeTableDumpV2 || subtype != peerIndexTable {
+	switch {
+	case typ == typeTableDumpV2 && subtype == geoPeerTable:
 		return nil
+	case typ == typeTableDumpV2 && subtype != peerIndexTable, typ == typeTableDump, typ == typeBGP4MP && subtype == entry:
+		s.dump.broken = true
+		return nil
+	case typ != typeTableDumpV2:
+		return s.complete(ctx)
 	}
 	err := s.peerIndexTable(ctx, record[headerSize:])
 	if f, bad := err.(fault); bad {
@@ -116,7 +128,10 @@ func (s *Stream) take(ctx context.Context, typ, subtype uint16, b []byte) error 
 		}
 		return s.tableDumpV2(ctx, subtype, b)
 	}
-	if err := s.synchronised(ctx); err != nil {
+	if typ == typeBGP4MP && subtype == entry {
+		return s.entryRecord(ctx, b)
+	}
+	if err := s.complete(ctx); err != nil {
 		return err
 	}
 	if typ == typeBGP4MP {
@@ -127,19 +142,9 @@ func (s *Stream) take(ctx context.Context, typ, subtype uint16, b []byte) error 
 }
 
 // Finish ends the input: the tables in it are complete.
-func (s *Stream) Finish(ctx context.Context) error { return s.synchronised(ctx) }
-
-// synchronised says of each peer of which a table dump showed routes that its table is complete.
-func (s *Stream) synchronised(ctx context.Context) error {
-	if len(s.loaded) == 0 {
-		return nil
+func (s *Stream) Finish(ctx context.Context) error {
+	if err := s.gap(ctx); err != nil {
+		return err
 	}
-	for _, p := range s.loaded {
-		p.loaded = false
-		if err := s.in.Out.Emit(ctx, collector.Event{Kind: collector.Synchronised, Time: s.at, Vantage: p.vantage}); err != nil {
-			return err
-		}
-	}
-	s.loaded = s.loaded[:0]
-	return nil
+	return s.complete(ctx)
 }

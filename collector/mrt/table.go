@@ -47,13 +47,20 @@ func (s *Stream) tableDump(ctx context.Context, subtype uint16, b []byte) error 
 	if len(b) < 4+size+6+size+width+2 {
 		return errShort
 	}
+	at := position{subtype, binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])}
+	if s.dump.old.again(at) {
+		if err := s.complete(ctx); err != nil {
+			return err
+		}
+	}
+	s.dump.old = at
 	prefix, err := prefixOf(b[4:4+size], int(b[4+size]), size)
 	if err != nil {
 		return err
 	}
 	b = b[4+size+6:]
 	var key peerKey
-	key.setAddr(b[:size])
+	key.setDumped(b[:size])
 	key.asn = route.ASN(binary.BigEndian.Uint16(b[size:]))
 	if wide {
 		key.asn = route.ASN(binary.BigEndian.Uint32(b[size:]))
@@ -67,6 +74,9 @@ func (s *Stream) tableDump(ctx context.Context, subtype uint16, b []byte) error 
 		return err
 	}
 	s.entry.Encoding.TwoByteAS = !wide
+	if err := s.begin(ctx, p, route.FamilyOf(prefix)); err != nil {
+		return err
+	}
 	return s.route(ctx, p, route.NLRI{Prefix: prefix}, attrs)
 }
 
@@ -102,6 +112,9 @@ func (s *Stream) entryRecord(ctx context.Context, b []byte) error {
 		return nil
 	}
 	s.entry.Encoding.TwoByteAS = true
+	if err := s.begin(ctx, p, route.FamilyOf(n.Prefix)); err != nil {
+		return err
+	}
 	return s.route(ctx, p, n, attrs)
 }
 
@@ -147,6 +160,11 @@ func (s *Stream) entries(ctx context.Context, n route.NLRI, watched bool, b []by
 	if len(b) < 2 {
 		return errShort
 	}
+	if watched {
+		if err := s.beginAll(ctx, route.FamilyOf(n.Prefix)); err != nil {
+			return err
+		}
+	}
 	count, b := int(binary.BigEndian.Uint16(b)), b[2:]
 	s.entry.Encoding.TwoByteAS = false
 	var bad error
@@ -174,7 +192,7 @@ func (s *Stream) entries(ctx context.Context, n route.NLRI, watched bool, b []by
 		case !watched:
 			s.skip()
 			continue
-		case addPath:
+		case n.PathID != 0: // a table with path identifiers may hold peers that have none, as zero
 			s.looksPastBest(s.index[peer])
 		}
 		if err := s.route(ctx, s.index[peer], n, attrs); err != nil {
@@ -189,10 +207,8 @@ func (s *Stream) entries(ctx context.Context, n route.NLRI, watched bool, b []by
 
 // route hands on one route of a table.
 func (s *Stream) route(ctx context.Context, p *peer, n route.NLRI, attrs []byte) error {
-	if !p.loaded {
-		p.loaded = true
-		s.loaded = append(s.loaded, p)
-	}
+	s.hear(p)
+	p.showed = true
 	s.entry.Local = p.vantage.Local
 	return s.in.Entry(ctx, p.vantage, s.at, n, attrs, &s.entry)
 }
@@ -204,27 +220,31 @@ func (s *Stream) skip() {
 	s.in.Tally.Skipped++
 }
 
-// peerIndexTable reads who the peers are that the entries refer to by number (RFC 6396 section 4.3.1). A table before it is complete.
+// peerIndexTable reads who the peers are that the entries refer to by number (RFC 6396 section 4.3.1): the identifier of the collector, the name of
+// the view, the peers. A table before it is complete.
 func (s *Stream) peerIndexTable(ctx context.Context, b []byte) error {
-	if err := s.synchronised(ctx); err != nil {
-		return err
-	}
 	s.index = s.index[:0]
 	if len(b) < 6 || len(b) < 6+int(binary.BigEndian.Uint16(b[4:]))+2 {
+		s.dump.broken = true
 		return errShort
 	}
-	b = b[6+int(binary.BigEndian.Uint16(b[4:])):]
+	end := 6 + int(binary.BigEndian.Uint16(b[4:]))
+	view, b := b[6:end], b[end:]
+	if err := s.indexed(ctx, view); err != nil {
+		return err
+	}
 	count, b := int(binary.BigEndian.Uint16(b)), b[2:]
 	for range count {
 		key, rest, err := cutPeer(b)
+		if err == nil {
+			var p *peer
+			p, err = s.peer(key, 0)
+			s.index, b = append(s.index, p), rest
+		}
 		if err != nil {
+			s.dump.broken = true
 			return err
 		}
-		p, err := s.peer(key, 0)
-		if err != nil {
-			return err
-		}
-		s.index, b = append(s.index, p), rest
 	}
 	return nil
 }
