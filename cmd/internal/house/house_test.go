@@ -38,10 +38,11 @@ var may = map[string][]string{
 }
 
 // implementations are the ways of doing one thing: they do not know each other. The archive reads files of several formats, and so knows
-// those it reads.
+// those it reads; OpenBMP is BMP in a bag.
 var implementations = map[string][]string{
 	"collector/bgp": nil, "collector/bmp": nil, "collector/mrt": nil, "collector/rislive": nil,
-	"collector/archive": {"collector/mrt", "collector/rislive", "collector/bmp"},
+	"collector/exabgp": nil, "collector/openbmp": {"collector/bmp"},
+	"collector/archive": {"collector/mrt", "collector/rislive", "collector/bmp", "collector/exabgp", "collector/openbmp"},
 	"alerts/terminal":   nil, "alerts/file": nil, "alerts/webhook": nil, "alerts/slack": nil,
 }
 
