@@ -17,8 +17,8 @@ const (
 	tlvReason   = 1
 )
 
-// TLV types of Peer Up, which have a registry of their own since RFC 9736: a type 2 is no sysName there. Table name: RFC 9069 section 4.4;
-// admin label: RFC 8671 section 5.3. A Peer Down of a Loc-RIB tells its table's name in the same way (RFC 9069 section 4.5).
+// TLV types of Peer Up, which have a registry of their own since RFC 9736: a type 2 is no sysName there. Table name: RFC 9069 section 5.2.1;
+// admin label: RFC 8671. A Peer Down of a Loc-RIB tells its table's name in the same way (RFC 9069 section 5.3).
 const (
 	tlvString     = 0
 	tlvTableName  = 3

@@ -37,7 +37,7 @@ func (s *Stream) peerDown(ctx context.Context, b []byte, at time.Time) error {
 	return err
 }
 
-// downReason gives the reason of a Peer Down in words (RFC 7854 section 4.9, RFC 9069 section 4.5).
+// downReason gives the reason of a Peer Down in words (RFC 7854 section 4.9, RFC 9069 section 5.3).
 func downReason(reason byte, data []byte) string {
 	switch reason {
 	case 1:

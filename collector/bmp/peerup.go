@@ -14,9 +14,9 @@ type agreement struct {
 	sent     open.Message // by the router
 	received open.Message
 	filtered bool   // of a Loc-RIB, the F flag: routes are left out (RFC 9069 section 4.2)
-	table    string // VRF or table name (RFC 9069 section 4.4)
-	label    string // admin label (RFC 8671 section 5.3)
-	says     string // free text (RFC 9736 section 3)
+	table    string // VRF or table name (RFC 9069 section 5.2.1)
+	label    string // admin label (RFC 8671)
+	says     string // free text (RFC 9736 section 3.3)
 }
 
 // openings reads both OPENs and gives what follows them.

@@ -63,6 +63,7 @@ type Source struct {
 	reloading   sync.Mutex // one reload at a time
 	mu          sync.Mutex // guards what follows
 	connections map[*connection]struct{}
+	admitted    uint64 // connections so far
 	running     *run
 }
 

@@ -27,6 +27,7 @@ type connection struct {
 	cancel context.CancelCauseFunc
 	feed   *routerFeed // nil until the first message has come
 	called string      // the name it goes by; guarded by src.mu
+	number uint64      // counted through in the order in which they came
 }
 
 // admit looks who is there, and serves the router or closes the connection.
@@ -51,6 +52,8 @@ func (s *Source) admit(r *run, c *net.TCPConn) {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	x.cancel = cancel
 	s.mu.Lock()
+	s.admitted++
+	x.number = s.admitted
 	s.connections[x] = struct{}{}
 	s.mu.Unlock()
 	r.group.Go(func() {
