@@ -5,25 +5,33 @@ package peers
 import (
 	"bytes"
 	"errors"
-	"io"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
 
+// patience is how long a daemon may take to do what it was told, on a busy host.
+const patience = 60 * time.Second
+
 // Daemon is a running daemon.
 type Daemon struct {
 	t       *testing.T
+	make    Make
 	dir     string
-	cmd     *exec.Cmd
+	argv    []string
+	env     []string // beside the test's own
 	out     output
 	control func(d *Daemon, args ...string) *exec.Cmd
-	ended   chan struct{}
-	wait    error
+
+	pid   int
+	ended chan struct{}
+	wait  error // valid after ended
 }
 
 type output struct {
@@ -46,90 +54,133 @@ func (o *output) String() string {
 // Bird starts BIRD with a configuration, which must have neither a kernel nor a direct protocol.
 func Bird(t *testing.T, config string) *Daemon {
 	t.Helper()
-	d := prepare(t, "bird.conf", config)
-	d.control = func(d *Daemon, args ...string) *exec.Cmd {
-		return exec.Command("/usr/sbin/birdc", append([]string{"-s", filepath.Join(d.dir, "ctl")}, args...)...)
-	}
-	d.start("/usr/sbin/bird", "-f", "-c", filepath.Join(d.dir, "bird.conf"), "-s", filepath.Join(d.dir, "ctl"))
+	d := prepare(t, BIRD)
+	d.file("bird.conf", config)
+	d.bird()
+	d.Start()
 	return d
 }
 
 // FRR starts FRR's bgpd alone, with neither zebra nor the kernel, listening for BGP on an address and port. More arguments may load modules: "-M", "bmp".
 func FRR(t *testing.T, config, address, port string, more ...string) *Daemon {
 	t.Helper()
-	d := prepare(t, "bgpd.conf", config)
-	if err := os.WriteFile(filepath.Join(d.dir, "vtysh.conf"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	d.control = func(d *Daemon, lines ...string) *exec.Cmd {
-		args := []string{"--vty_socket", d.dir, "--config_dir", d.dir, "-d", "bgpd"}
-		for _, line := range lines {
-			args = append(args, "-c", line)
-		}
-		return exec.Command("/usr/bin/vtysh", args...)
-	}
-	d.start("/usr/lib/frr/bgpd", append([]string{"-S", "-n", "-Z", "-p", port, "-l", address, "-P", "0", "-f", filepath.Join(d.dir, "bgpd.conf"),
-		"-i", filepath.Join(d.dir, "pid"), "--vty_socket", d.dir}, more...)...)
+	d := prepare(t, FRRouting)
+	d.file("bgpd.conf", config)
+	d.frr(address, port, more...)
+	d.Start()
 	return d
 }
 
 // prepare makes a folder with a short name: the paths of control sockets have at most 107 octets.
-func prepare(t *testing.T, name, config string) *Daemon {
+func prepare(t *testing.T, m Make) *Daemon {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "peer")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(filepath.Join(dir, name), []byte(config), 0o644)); err != nil {
+	d := &Daemon{t: t, make: m, dir: dir}
+	t.Cleanup(func() {
+		d.Kill()
+		if t.Failed() {
+			said := d.out.String()
+			t.Logf("%s said:\n%s", m, said[max(0, len(said)-20000):])
+		}
+		_ = os.RemoveAll(dir)
+	})
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return &Daemon{t: t, dir: dir, ended: make(chan struct{})}
+	return d
 }
 
-func (d *Daemon) start(program string, args ...string) {
+func (d *Daemon) path(name string) string { return filepath.Join(d.dir, name) }
+
+// file writes a file into the daemon's folder. OpenBGPD refuses a configuration that others can read.
+func (d *Daemon) file(name, text string) {
 	d.t.Helper()
-	d.cmd = exec.Command(program, args...)
-	d.cmd.Stdout, d.cmd.Stderr = &d.out, &d.out
-	if err := d.cmd.Start(); err != nil {
-		d.t.Fatalf("%v; install the Debian packages bird2 and frr", err)
+	if err := errors.Join(os.WriteFile(d.path(name), []byte(text), 0o600)); err != nil {
+		d.t.Fatal(err)
 	}
+}
+
+// Start starts the daemon, again where it was killed: with the same configuration and nothing else of its former life.
+func (d *Daemon) Start() {
+	d.t.Helper()
+	cmd := exec.Command(d.argv[0], d.argv[1:]...)
+	cmd.Env = append(os.Environ(), d.env...)
+	cmd.Stdout, cmd.Stderr = &d.out, &d.out
+	// All processes of the daemon are one group, to be stopped and killed together. They also end when the test is gone, however it ended.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.WaitDelay = time.Second // a child that outlives the daemon may hold its output open
+	d.ended = make(chan struct{})
+	started := make(chan error, 1)
 	go func() {
-		d.wait = d.cmd.Wait()
+		runtime.LockOSThread() // Pdeathsig means the thread that started the daemon
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		if err == nil {
+			d.pid = cmd.Process.Pid
+		}
+		started <- err
+		if err == nil {
+			d.wait = cmd.Wait()
+		}
 		close(d.ended)
 	}()
-	d.t.Cleanup(func() {
-		d.Kill()
-		if d.t.Failed() {
-			d.t.Logf("%s said:\n%s", filepath.Base(program), d.out.String())
-		}
-	})
+	if err := <-started; err != nil {
+		d.t.Fatalf("%v; install the Debian package %s", err, d.make)
+	}
 }
 
 // Kill ends the daemon at once, without a goodbye.
 func (d *Daemon) Kill() {
-	_ = d.cmd.Process.Signal(syscall.SIGKILL) // it may have ended already
-	<-d.ended
+	if d.pid != 0 {
+		d.signal(syscall.SIGKILL)
+		<-d.ended
+	}
 }
 
-// Do gives a command to the daemon: words for BIRD, lines for FRR. A daemon that has just been started may not listen yet: it is
-// tried again for a while.
+// Freeze stops all of the daemon: its connections stay, and it says nothing any more.
+func (d *Daemon) Freeze() { d.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen daemon go on.
+func (d *Daemon) Thaw() { d.signal(syscall.SIGCONT) }
+
+// signal reaches all processes of the daemon; it may have ended already.
+func (d *Daemon) signal(s syscall.Signal) {
+	_ = syscall.Kill(-d.pid, s)
+}
+
+// Log is what the daemon wrote to its output.
+func (d *Daemon) Log() string { return d.out.String() }
+
+// String names the daemon's software.
+func (d *Daemon) String() string { return string(d.make) }
+
+// Do gives a command to the daemon: words for BIRD, GoBGP and OpenBGPD, lines for FRR. A daemon that has just been started may not listen yet: it
+// is tried again for a while.
 func (d *Daemon) Do(args ...string) string {
 	d.t.Helper()
-	for late := time.Now().Add(20 * time.Second); ; {
+	out, err := d.try(args...)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return out
+}
+
+func (d *Daemon) try(args ...string) (string, error) {
+	for late := time.Now().Add(patience); ; {
 		out, err := d.control(d, args...).CombinedOutput()
 		if err == nil {
-			return string(out)
+			return string(out), nil
 		}
 		if time.Now().After(late) {
-			d.t.Fatalf("%v: %v: %s", args, err, out)
+			return "", fmt.Errorf("%s: %v: %w: %s", d.make, args, err, out)
 		}
 		select {
 		case <-d.ended:
-			d.t.Fatalf("the daemon has ended: %v: %s", d.wait, d.out.String())
+			return "", fmt.Errorf("%s has ended: %w", d.make, errors.Join(d.wait, err))
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
 }
-
-var _ io.Writer = (*output)(nil)

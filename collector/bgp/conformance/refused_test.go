@@ -1,0 +1,119 @@
+//go:build interop
+
+package conformance
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+
+	"anywatch/collector"
+	"anywatch/collector/internal/peers"
+)
+
+// TestMD5: with the right key there is a session, for an address and for a range.
+func TestMD5(t *testing.T) {
+	each(t, everyMake, func(t *testing.T, m peers.Make) {
+		at := newAddress()
+		n := neighbor(at, 64501)
+		if m == peers.FRRouting || m == peers.ExaBGP {
+			n.Address, n.Range = netip.Addr{}, netip.PrefixFrom(at, 30).Masked()
+		}
+		n.Password = "right"
+		s := start(t, over4, watched, n)
+		spec := s.spec(at, 64501)
+		spec.Password, spec.Routes = "right", both()
+		peers.Run(t, m, spec)
+		s.shows("192.0.2.0/24 [64501]", "2001:db8:53::/48 [64501]")
+	})
+}
+
+// TestMD5Wrong: with a wrong key, or none, the kernel answers nothing: nothing is accepted, and nothing told. When our key is made the peer's, it
+// comes in: nothing but the key kept it out.
+func TestMD5Wrong(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"wrong", ""} {
+		name := map[bool]string{true: "none", false: "wrong"}[key == ""]
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			each(t, everyMake, func(t *testing.T, m peers.Make) { wrongKey(t, m, key) })
+		})
+	}
+}
+
+func wrongKey(t *testing.T, m peers.Make, key string) {
+	at := newAddress()
+	n := neighbor(at, 64501)
+	n.Password = "right"
+	s := start(t, over4, watched, n)
+	spec := s.spec(at, 64501)
+	spec.Password, spec.Routes = key, both()
+	peers.Run(t, m, spec)
+	knocked := ""
+	eventually(t, "a connection that gets no answer", func() bool {
+		before := knocked
+		knocked = knocking(t, at, s.addr())
+		return knocked != "" && knocked == before
+	})
+	if got := s.source.Sessions(); got[0].Established || s.counters.Messages.Load() != 0 || s.source.Refused() != 0 || len(s.told(collector.PeerUp)) != 0 {
+		t.Errorf("with a wrong key: %+v, %d messages", got, s.counters.Messages.Load())
+	}
+	n.Password = ""
+	if key != "" {
+		n.Password = "wrong"
+	}
+	cfg := config(over4, n)
+	if err := s.source.Reload(cfg); err != nil {
+		t.Fatal(err)
+	}
+	s.shows("192.0.2.0/24 [64501]", "2001:db8:53::/48 [64501]")
+}
+
+// knocking names a connection between two addresses whose first packet got no answer yet, as the kernel shows it: state SYN-SENT.
+func knocking(t *testing.T, from netip.Addr, to netip.AddrPort) string {
+	t.Helper()
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(string(table), "\n") {
+		f := strings.Fields(line)
+		if len(f) > 3 && strings.HasPrefix(f[1], kernel(from)) && f[2] == fmt.Sprintf("%s:%04X", kernel(to.Addr()), to.Port()) && f[3] == "02" {
+			return f[1]
+		}
+	}
+	return ""
+}
+
+// kernel writes an address as /proc/net/tcp does, the last octet first.
+func kernel(a netip.Addr) string {
+	b := a.As4()
+	return fmt.Sprintf("%02X%02X%02X%02X", b[3], b[2], b[1], b[0])
+}
+
+// TestWrongAS: a peer of another AS than configured is told so (RFC 4271 section 6.2: OPEN Message Error, Bad Peer AS), and says so itself.
+func TestWrongAS(t *testing.T) {
+	words := map[peers.Make]string{
+		peers.BIRD:      "Received: Bad peer AS",
+		peers.FRRouting: "received 2/2|OPEN Message Error/Bad Peer AS",
+		peers.GoBGP:     `Notifications: +\d+ +[1-9]`, // it keeps only their number
+		peers.OpenBGPD:  "AS unacceptable",
+		peers.ExaBGP:    `notification received \(2,2\)`,
+	}
+	each(t, everyMake, func(t *testing.T, m peers.Make) {
+		at := newAddress()
+		s := start(t, over4, watched, neighbor(at, 64501))
+		spec := s.spec(at, 64502)
+		spec.Routes = both()
+		p := peers.Run(t, m, spec)
+		p.Says(words[m])
+		if s.source.Sessions()[0].Established || len(s.told(collector.PeerUp)) != 0 || len(s.routes()) != 0 {
+			t.Errorf("a peer of a wrong AS is heard: %s", s.story())
+		}
+		if !strings.Contains(s.logs.String(), "OPEN Message Error/Bad Peer AS (2/2)") {
+			t.Error("our log does not say why")
+		}
+	})
+}
