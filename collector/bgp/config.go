@@ -18,6 +18,9 @@ type Config struct {
 	RouterID  netip.Addr // IPv4 (RFC 4271 section 4.2)
 	Neighbors []Neighbor
 	HoldTime  time.Duration // proposed to each peer; zero means 90 s
+	// ComeUp is how long a neighbor with an address may take to come up, from the begin of Run or from the reload that adds it, before FeedDown is
+	// told of it; zero means that this is never told.
+	ComeUp time.Duration
 }
 
 // Neighbor is a router, or a range of routers, that may connect.
@@ -31,6 +34,7 @@ type Neighbor struct {
 	AddPath     bool         // offer to receive several paths of a prefix (RFC 7911)
 	Scope       collector.Scope
 	MaxPeers    int // of a range, at one time; zero means no limit
+	MaxPrefixes int // that each session may announce before PrefixLimit is told; zero means that they are not counted
 }
 
 // Password is a secret: it never shows in a log, an error or a printed structure.
@@ -103,6 +107,14 @@ func (n Neighbor) prepared(ours route.ASN) Neighbor {
 
 func (n Neighbor) dynamic() bool { return n.Range.IsValid() }
 
+// called is what people call the neighbor's session with an address: its name, for a range with the address.
+func (n Neighbor) called(addr netip.Addr) string {
+	if n.dynamic() {
+		return n.Name + "/" + addr.String()
+	}
+	return n.Name
+}
+
 func (n Neighbor) check() error {
 	switch {
 	case n.Address.IsValid() == n.dynamic():
@@ -113,6 +125,8 @@ func (n Neighbor) check() error {
 		return fmt.Errorf("%s is reserved and can't be a neighbor's AS", n.ASN)
 	case n.TTLSecurity < 0 || n.TTLSecurity > 254:
 		return fmt.Errorf("ttl_security %d is impossible; it is a number of hops from 1 to 254", n.TTLSecurity)
+	case n.MaxPeers < 0 || n.MaxPrefixes < 0:
+		return errors.New("max_peers and max_prefixes can't be negative; leave them out where there is no limit")
 	case len(n.Password) > maxPassword:
 		return fmt.Errorf("the password has %d characters; TCP MD5 takes at most %d", len(n.Password), maxPassword)
 	}

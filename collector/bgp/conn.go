@@ -4,10 +4,8 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,165 +14,103 @@ import (
 )
 
 const (
-	readBuffer   = 64 << 10 // a full table arrives in large pieces: reading it message by message would cost two system calls each
+	readBuffer   = 64 << 10 // holds the longest message; a full table arrives in large pieces
 	writeTimeout = 3 * time.Second
-	openTimeout  = 30 * time.Second // how long a peer may take to send its OPEN
+	openTimeout  = 30 * time.Second // how long a peer may take to send its OPEN, and to confirm ours
+	lingerTime   = time.Second      // how long a peer has to read our NOTIFICATION
 	fsmHold      = 65535            // the hold time that corebgp is told, in seconds: the timers are kept here
+	fsmFeed      = time.Hour        // how long corebgp may hear nothing: far below its hold time
 )
 
-// conn stands between the network and corebgp. It understands just enough of the messages that pass to keep the session's timers, to know
-// why the session ended, and to take out what corebgp can't read.
+// handler is what a conn tells of what it reads. All is called from one goroutine, in the order of the messages.
+type handler interface {
+	update(at time.Time, body []byte) bool    // false: the session is to end
+	refresh(at time.Time, body []byte) *fault // a ROUTE-REFRESH; a fault ends the session
+	heard(at time.Time) bool                  // a message that is not an UPDATE; false: the session is to end
+	idle()                                    // nothing more has come: we are about to wait
+}
+
+// conn stands between the network and corebgp. It checks the headers of messages, gives UPDATE and ROUTE-REFRESH to the session, and the rest to
+// corebgp: a hand-over from goroutine to goroutine, which for each UPDATE would cost more than all else that is done with it. What corebgp
+// sees is an OPEN and KEEPALIVEs; what comes in a state where it must not come is refused here, because corebgp leaves the type of the
+// message out of the NOTIFICATION.
 //
-// The hold timer (RFC 4271 section 4.4) runs here and not in corebgp, because it must only run while we wait for the peer: corebgp handles
-// an UPDATE and its timers in one goroutine, and a queue that is full for long would look to it like a peer that fell silent. For the same
-// reason the keepalives are sent from here.
+// The hold timer (RFC 4271 section 4.4) runs here too, because it must only run while we wait for the peer, and not while the queue of events
+// is full. For the same reason the keepalives are sent from here.
 type conn struct {
 	net.Conn
-	br   *bufio.Reader
-	now  func() time.Time
-	ours time.Duration // hold time that we propose
+	now     func() time.Time
+	ours    time.Duration // hold time that we propose
+	handler handler
 
-	left    int    // octets of the present message that corebgp has not read yet
-	pending []byte // the present message, where it is not passed on as it came
-	hold    time.Duration
-	opened  bool   // the peer's OPEN has come
-	others  func() // called for each message that is not an UPDATE
+	// What follows belongs to the goroutine that reads.
+	br      *bufio.Reader
+	state   state
+	max     int           // octets of the longest message
+	hold    time.Duration // how long we wait for a message; zero means for ever
+	agreed  time.Duration // the hold time of the session
+	pending []byte        // what corebgp has still to read of the present message
+	at      time.Time     // when the octets at hand came
+	fed     time.Time     // when corebgp last got a message
+	theirs  peerOpen      // corebgp's goroutine reads it too, after it got the OPEN
+
+	accepted    chan struct{} // closed when corebgp has taken the OPEN
+	established chan struct{} // closed when the session is established
 
 	writing   sync.Mutex
 	farewell  atomic.Pointer[cease] // why we end the session, for the Cease that corebgp sends
 	keepalive *time.Timer           // guarded by writing
-	shut      bool                  // guarded by writing
+	mute      error                 // why nothing may be written any more; guarded by writing
 
 	reason  atomic.Pointer[string]
-	formal  atomic.Bool // the session ended by a NOTIFICATION, of either side
+	goodbye atomic.Uint32 // a goodbye
 	closing sync.Once
 	closed  chan struct{}
 }
 
-func newConn(c net.Conn, ours time.Duration, now func() time.Time, others func()) *conn {
-	return &conn{Conn: c, br: bufio.NewReaderSize(c, readBuffer), now: now, ours: ours, hold: openTimeout, others: others, closed: make(chan struct{})}
+// state is what we expect of the peer (RFC 4271 section 8.2.2).
+type state uint8
+
+const (
+	openSent state = iota
+	openConfirm
+	established
+)
+
+// How a session ended.
+const (
+	broken   uint32 = iota // the connection broke
+	notified               // by a NOTIFICATION, of either side
+	final                  // by a NOTIFICATION that is not to be survived: a Hard Reset, or our own Cease
+)
+
+func newConn(c net.Conn, ours time.Duration, now func() time.Time, h handler) *conn {
+	return &conn{Conn: c, br: bufio.NewReaderSize(c, readBuffer), now: now, ours: ours, handler: h, max: maxLen, hold: openTimeout,
+		at: now(), accepted: make(chan struct{}), established: make(chan struct{}), closed: make(chan struct{})}
 }
 
 // RemoteAddr gives the peer's address, IPv4 as IPv4 also where the listener takes both families.
 func (c *conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(tcp.Remote(c.Conn)) }
 
-// Read gives corebgp the messages, one after the other.
-func (c *conn) Read(p []byte) (int, error) {
-	if c.left == 0 && len(c.pending) == 0 {
-		if err := c.next(); err != nil {
-			return 0, c.lost(err)
-		}
-	}
-	if len(c.pending) > 0 {
-		n := copy(p, c.pending)
-		c.pending = c.pending[n:]
-		return n, nil
-	}
-	n, err := c.br.Read(p[:min(len(p), c.left)])
-	c.left -= n
-	if err != nil {
-		err = c.lost(err)
-	}
-	return n, err
-}
-
-// next finds the next message for corebgp. It is there as a whole, unless it claims a length that no message has, which is for corebgp to
-// refuse.
-func (c *conn) next() error {
-	for {
-		head, err := c.wait(headerLen)
-		if err != nil {
-			return err
-		}
-		n, typ := int(binary.BigEndian.Uint16(head[16:])), head[18]
-		if n < headerLen || n > maxLen {
-			c.left = headerLen
-			return nil
-		}
-		m, err := c.wait(n)
-		if err != nil {
-			return err
-		}
-		if typ != typeUpdate {
-			c.others()
-		}
-		switch typ {
-		case typeOpen:
-			c.open(m)
-		case typeNotification:
-			c.formal.Store(true)
-			c.ended("the peer closed the session: " + describe(m[headerLen:]))
-		case typeRouteRefresh:
-			// We announce nothing, so there is nothing to announce again.
-			if _, err := c.br.Discard(n); err != nil {
-				return err
-			}
-			continue
-		}
-		if len(c.pending) == 0 {
-			c.left = n
-		}
-		return nil
-	}
-}
-
-// wait waits until n octets are there. The hold timer runs only when there is something to wait for.
-func (c *conn) wait(n int) ([]byte, error) {
-	if c.br.Buffered() < n {
-		var until time.Time // none
-		if c.hold > 0 {
-			until = c.now().Add(c.hold)
-		}
-		if err := c.Conn.SetReadDeadline(until); err != nil {
-			return nil, err
-		}
-	}
-	b, err := c.br.Peek(n)
-	if errors.Is(err, io.EOF) && len(b) > 0 {
-		err = io.ErrUnexpectedEOF
-	}
-	return b, err
-}
-
-// open reads the hold time of the peer's OPEN and starts the timers of this session: the smaller of both proposals, zero for none (RFC 4271
-// section 4.2). corebgp is told of a hold time that never matters; one or two seconds it must see, to refuse them.
-func (c *conn) open(m []byte) {
-	if c.opened || len(m) < headerLen+10 {
-		return
-	}
-	c.opened = true
-	theirs := time.Duration(binary.BigEndian.Uint16(m[headerLen+3:])) * time.Second
-	if theirs == time.Second || theirs == 2*time.Second {
-		return
-	}
-	c.hold = min(c.ours, theirs)
-	c.pending = append([]byte(nil), m...)
-	binary.BigEndian.PutUint16(c.pending[headerLen+3:], fsmHold)
-	if _, err := c.br.Discard(len(m)); err != nil {
-		return
-	}
-	if c.hold > 0 {
-		c.startKeepalive(c.hold / 3)
-	}
-}
-
 func (c *conn) startKeepalive(every time.Duration) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if c.shut {
+	if c.mute != nil {
 		return
 	}
 	c.keepalive = time.AfterFunc(every, func() {
 		c.writing.Lock()
 		defer c.writing.Unlock()
-		if c.shut || c.put(message(typeKeepalive)) != nil {
-			return // what is wrong with the connection shows where it is read
+		if c.put(message(typeKeepalive)) == nil { // else what is wrong with the connection shows where it is read
+			c.keepalive.Reset(every)
 		}
-		c.keepalive.Reset(every)
 	})
 }
 
-var errUpdate = errors.New("anywatch never sends an UPDATE")
+var (
+	errUpdate = errors.New("anywatch never sends an UPDATE")
+	errOver   = errors.New("the session is over: a NOTIFICATION was sent")
+)
 
 // Write sends a message of corebgp's, which always writes one as a whole.
 func (c *conn) Write(b []byte) (int, error) {
@@ -189,63 +125,50 @@ func (c *conn) Write(b []byte) (int, error) {
 		out = append([]byte(nil), b...)
 		binary.BigEndian.PutUint16(out[headerLen+3:], uint16(c.ours/time.Second))
 	case typeNotification:
-		out = c.notification(b)
+		c.notify(b[headerLen:])
+		return len(b), nil
 	}
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	if err := c.put(out); err != nil {
+	if err := c.send(out); err != nil {
 		return 0, err
-	}
-	if b[18] == typeNotification {
-		c.formal.Store(true)
 	}
 	return len(b), nil
 }
 
-// notification notes why the session ends, and puts our reason into a Cease that has none.
-func (c *conn) notification(b []byte) []byte {
-	f := c.farewell.Load()
-	if f != nil && len(b) >= headerLen+2 && b[headerLen] == codeCease {
-		c.ended(f.text)
-		return f.message()
+// notify ends the session with a NOTIFICATION of this body, unless one was sent before. A Cease of corebgp's, which gives no reason, gets ours.
+func (c *conn) notify(body []byte) {
+	m, why, how := message(typeNotification, body...), "we closed the session: "+describe(body), notified
+	if f := c.farewell.Load(); f != nil && body[0] == codeCease {
+		m, why, how = f.message(), f.text, final
 	}
-	c.ended("we closed the session: " + describe(b[headerLen:]))
-	return b
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.mute != nil {
+		return
+	}
+	if c.ended(why) {
+		c.goodbye.Store(how)
+	}
+	_ = c.put(m) // the peer may be gone; the session is over all the same
+	c.mute = errOver
 }
 
-// send writes a message of our own between those of corebgp.
+// send writes a message between those of others.
 func (c *conn) send(m []byte) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	return c.put(m)
 }
 
-// put writes a whole message; the lock must be held.
+// put writes a whole message; the lock must be held. After a message that went out in part or not at all, no other can follow.
 func (c *conn) put(m []byte) error {
-	if err := c.Conn.SetWriteDeadline(c.now().Add(writeTimeout)); err != nil {
-		return err
+	if c.mute != nil {
+		return c.mute
 	}
-	_, err := c.Conn.Write(m)
-	return err
-}
-
-// lost notes why nothing can be read any more. RFC 4271 section 6.5: when the hold timer expires, "the NOTIFICATION message with the Hold Timer
-// Expired Error Code is sent and the BGP connection is closed".
-func (c *conn) lost(err error) error {
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		what := fmt.Sprintf("the hold timer expired: nothing came from the peer for %v", c.hold)
-		if !c.opened {
-			what = fmt.Sprintf("the peer sent no OPEN within %v", c.hold)
-		}
-		if c.ended(what) {
-			_ = c.send(message(typeNotification, codeHoldTimer, 0)) // the peer may be gone; the session is over all the same
-		}
-	case errors.Is(err, io.EOF):
-		c.ended("the peer closed the connection")
-	default:
-		c.ended("the connection broke: " + err.Error())
+	err := c.Conn.SetWriteDeadline(c.now().Add(writeTimeout))
+	if err == nil {
+		_, err = c.Conn.Write(m)
 	}
+	c.mute = err
 	return err
 }
 
@@ -260,18 +183,32 @@ func (c *conn) why() string {
 	return "the connection was closed"
 }
 
-// Close ends the connection.
+// Close ends the conversation. Where a NOTIFICATION was sent, the connection itself stays until linger: to close it while the peer's messages
+// wait unread would make the kernel send a reset, which may overtake the NOTIFICATION.
 func (c *conn) Close() error {
 	err := net.ErrClosed
 	c.closing.Do(func() {
-		err = c.Conn.Close()
+		close(c.closed) // before the deadline, so that who has just set another one sees it
 		c.writing.Lock()
 		defer c.writing.Unlock()
-		c.shut = true
+		if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && errors.Is(c.mute, errOver) {
+			err = errors.Join(half.CloseWrite(), c.Conn.SetReadDeadline(c.now()))
+		} else {
+			err = c.Conn.Close()
+		}
+		c.mute = net.ErrClosed
 		if c.keepalive != nil {
 			c.keepalive.Stop()
 		}
-		close(c.closed)
 	})
 	return err
+}
+
+// linger waits until the peer has read what was sent last, and closes the connection. Nobody may read it any more.
+func (c *conn) linger() {
+	_ = c.Close()
+	if c.Conn.SetReadDeadline(c.now().Add(lingerTime)) == nil {
+		_, _ = io.Copy(io.Discard, c.Conn)
+	}
+	_ = c.Conn.Close()
 }

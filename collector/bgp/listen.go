@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/jwhited/corebgp"
@@ -111,7 +112,7 @@ func (d *door) secure(cfg Config) error {
 			continue
 		}
 		if err := d.setKey(n.prefix(), n.Password); err != nil {
-			return fmt.Errorf("neighbor %s on %s: its MD5 key could not be set, so nobody may connect: %w", n.Name, d.listener.Text, err)
+			return fmt.Errorf("neighbor %s on %s: its MD5 key could not be set, so nobody may connect: %w%s", n.Name, d.listener.Text, err, cure(err))
 		}
 		d.keys[n.prefix()] = n.Password
 	}
@@ -145,6 +146,14 @@ func leastTTL(hops int) int {
 	return 255 - hops + 1
 }
 
+// cure says what to do about a key that could not be set.
+func cure(err error) string {
+	if errors.Is(err, syscall.ENOMEM) {
+		return "; the kernel has room for the keys of a listener in net.core.optmem_max octets: raise it, or give a range one key"
+	}
+	return ""
+}
+
 // setKey sets the MD5 key for a prefix, or takes it away when it is empty.
 func (d *door) setKey(p netip.Prefix, key Password) error {
 	return d.listener.Control(func(fd int) error { return corebgp.SetTCPMD5Signature(fd, p.Addr(), uint8(p.Bits()), string(key)) })
@@ -170,61 +179,73 @@ func (d *door) forget(cfg Config) (faults error) {
 
 // admit looks who is there, and begins a session or closes the connection.
 func (s *Source) admit(r *run, c *net.TCPConn) {
-	addr := tcp.Remote(c).Addr()
-	nb, ok := s.table.Load().find(addr)
-	if !ok {
-		s.refuse(c, "", "no neighbor and no range of the configuration has its address")
-		return
-	}
-	if nb.TTLSecurity > 0 {
-		if err := protect(c, nb.TTLSecurity); err != nil {
-			s.refuse(c, nb.Name, err.Error())
-			return
-		}
-	}
-	s.mu.Lock()
-	x, why := s.claim(r, nb, c)
-	s.mu.Unlock()
-	if x == nil {
+	x, refused := s.claim(r, c)
+	if refused != nil {
 		s.refused.Add(1) // before the peer knows of it, so that who asks next finds it counted
-		_ = c.SetWriteDeadline(s.deps.Now().Add(time.Second))
-		_, _ = c.Write(why.message()) // a courtesy; the connection is closed in any case
-		s.turnAway(c, nb.Name, why.text)
+		if refused.subcode != 0 {
+			_ = c.SetWriteDeadline(s.deps.Now().Add(time.Second))
+			_, _ = c.Write(refused.message()) // a courtesy; the connection is closed in any case
+		}
+		if n, ok := s.strange.Pass(); ok {
+			s.deps.Log.Warn("BGP connection refused", "from", tcp.Remote(c).Addr(), "neighbor", refused.neighbor, "why", refused.text, "not_logged", n)
+		}
+		s.feeds.refused(refused.neighbor, refused.text)
+		_ = c.Close()
 		return
 	}
 	if x.prev != nil {
 		x.prev.replace()
 	}
-	r.sessions.Go(func() {
-		x.run(r)
-		s.release(x)
-	})
+	r.sessions.Go(func() { x.run(r) })
 }
 
-// claim makes the session of a connection, or says why it may not be; s.mu must be held.
-func (s *Source) claim(r *run, nb Neighbor, c net.Conn) (*session, cease) {
-	if r.ctx.Err() != nil {
-		return nil, cease{ceaseShutdown, "anywatch is shutting down"}
+// refusal is why a connection is closed at once. With a subcode of zero nothing is said to the other end.
+type refusal struct {
+	cease
+	neighbor string
+}
+
+// claim makes the session of a connection, or says why it may not be. The configuration is looked at under the lock under which a reload looks
+// at the sessions: none slips through between.
+func (s *Source) claim(r *run, c *net.TCPConn) (*session, *refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, addr := s.table.Load(), tcp.Remote(c).Addr()
+	nb, ok := t.find(addr)
+	refuse := func(subcode byte, why string) (*session, *refusal) {
+		return nil, &refusal{cease{subcode, why}, nb.Name}
 	}
-	addr := tcp.Remote(c).Addr()
+	if !ok {
+		return refuse(0, "no neighbor and no range of the configuration has its address")
+	}
+	if nb.TTLSecurity > 0 {
+		if err := protect(c, nb.TTLSecurity); err != nil {
+			return refuse(0, err.Error())
+		}
+	}
+	if r.ctx.Err() != nil {
+		return refuse(ceaseShutdown, "anywatch is shutting down")
+	}
 	old := s.sessions[addr]
 	if old != nil && !old.replaceable() {
-		return nil, cease{ceaseCollision, "the peer has a session already"}
+		return refuse(ceaseCollision, "the peer has a session already")
 	}
-	if old == nil && nb.MaxPeers > 0 {
-		n := 0
-		for _, x := range s.sessions {
-			if x.nb.Name == nb.Name {
-				n++
-			}
-		}
-		if n >= nb.MaxPeers {
-			return nil, cease{ceaseRejected, fmt.Sprintf("the range has its %d peers already (max_peers)", nb.MaxPeers)}
-		}
+	if old == nil && nb.MaxPeers > 0 && s.members(nb) >= nb.MaxPeers {
+		return refuse(ceaseRejected, fmt.Sprintf("the range has its %d peers already (max_peers)", nb.MaxPeers))
 	}
-	x := newSession(s, r, nb, c, old)
+	x := newSession(s, r, t.cfg, nb, c, old)
 	s.sessions[addr] = x
-	return x, cease{}
+	return x, nil
+}
+
+// members counts the sessions of a neighbor; s.mu must be held.
+func (s *Source) members(nb Neighbor) (n int) {
+	for _, x := range s.sessions {
+		if x.nb.Name == nb.Name {
+			n++
+		}
+	}
+	return n
 }
 
 // release forgets a session that has ended, unless a newer one has taken its place.
@@ -234,18 +255,4 @@ func (s *Source) release(x *session) {
 	if s.sessions[x.addr] == x {
 		delete(s.sessions, x.addr)
 	}
-}
-
-// refuse counts and closes a connection.
-func (s *Source) refuse(c net.Conn, neighbor, why string) {
-	s.refused.Add(1)
-	s.turnAway(c, neighbor, why)
-}
-
-// turnAway closes a connection; one a minute is logged.
-func (s *Source) turnAway(c net.Conn, neighbor, why string) {
-	if n, ok := s.strange.Pass(); ok {
-		s.deps.Log.Warn("BGP connection refused", "from", tcp.Remote(c).Addr(), "neighbor", neighbor, "why", why, "not_logged", n)
-	}
-	_ = c.Close()
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/jwhited/corebgp"
 )
 
 // Message types (RFC 4271 section 4.1, RFC 2918).
@@ -17,20 +15,40 @@ const (
 	typeKeepalive    = 4
 	typeRouteRefresh = 5
 
-	headerLen = 19
-	maxLen    = 4096
+	headerLen      = 19
+	maxLen         = 4096
+	maxExtendedLen = 65535 // RFC 8654
 )
 
-// Subcodes of Cease (RFC 4486), and the code of Hold Timer Expired.
+// Error codes of NOTIFICATIONs (RFC 4271 section 4.5, RFC 7313 section 5), and those of their subcodes that we send.
 const (
+	codeHeader    = 1
+	codeOpen      = 2
 	codeHoldTimer = 4
+	codeFSM       = 5
 	codeCease     = 6
+	codeRefresh   = 7
 
+	headerNotSynchronized = 1
+	headerBadLength       = 2
+	headerBadType         = 3
+
+	openUnspecific  = 0
+	openBadID       = 3
+	openBadOptional = 4
+
+	refreshBadLength = 1
+)
+
+// Subcodes of Cease (RFC 4486, RFC 8538).
+const (
 	ceaseShutdown     = 2
 	ceaseDeconfigured = 3
+	ceaseReset        = 4
 	ceaseRejected     = 5
 	ceaseChanged      = 6
 	ceaseCollision    = 7
+	ceaseHardReset    = 9
 )
 
 // cease is how we end a session: the subcode, and the reason in words for the peer's operator (RFC 9003).
@@ -38,6 +56,20 @@ type cease struct {
 	subcode byte
 	text    string
 }
+
+// fault is what is wrong with what the peer sent, as the NOTIFICATION tells it.
+type fault struct {
+	code, subcode byte
+	data          []byte
+}
+
+// body is what stands in the NOTIFICATION, which has at most 4,096 octets.
+func (f *fault) body() []byte {
+	return append([]byte{f.code, f.subcode}, f.data[:min(len(f.data), maxLen-headerLen-2)]...)
+}
+
+// Error gives the fault in words.
+func (f *fault) Error() string { return describe(f.body()) }
 
 // message writes a BGP message around a body.
 func message(typ byte, body ...byte) []byte {
@@ -61,15 +93,23 @@ func (c cease) message() []byte {
 	return message(typeNotification, body...)
 }
 
-// describe gives the body of a NOTIFICATION in words: "Cease/Administrative Shutdown: planned maintenance".
+// hardReset tells of the body of a NOTIFICATION whether it ends the session for good (RFC 8538 section 3.1).
+func hardReset(body []byte) bool {
+	return len(body) >= 2 && body[0] == codeCease && body[1] == ceaseHardReset
+}
+
+// describe gives the body of a NOTIFICATION in words: "Cease/Administrative Shutdown (6/2): planned maintenance". A Hard Reset has the body
+// of another one inside, which is the reason (RFC 8538 section 3.1).
 func describe(body []byte) string {
 	if len(body) < 2 {
 		return "a NOTIFICATION without a code"
 	}
-	n := corebgp.Notification{Code: body[0], Subcode: body[1]}
-	text := fmt.Sprintf("%d/%d", n.Code, n.Subcode)
-	if name := names(n.Code, n.Subcode); name != "" {
+	text := fmt.Sprintf("%d/%d", body[0], body[1])
+	if name := names(body[0], body[1]); name != "" {
 		text = fmt.Sprintf("%s (%s)", name, text)
+	}
+	if hardReset(body) && len(body) >= 4 && !hardReset(body[2:]) {
+		return text + ": " + describe(body[2:])
 	}
 	if said := communication(body); said != "" {
 		text += fmt.Sprintf(": %q", said)
@@ -79,7 +119,7 @@ func describe(body []byte) string {
 
 // communication gives what the peer's operator wrote (RFC 9003), made printable.
 func communication(body []byte) string {
-	if body[0] != codeCease || body[1] != ceaseShutdown && body[1] != 4 || len(body) < 3 || len(body) < 3+int(body[2]) {
+	if body[0] != codeCease || body[1] != ceaseShutdown && body[1] != ceaseReset || len(body) < 3 || len(body) < 3+int(body[2]) {
 		return ""
 	}
 	said := string(body[3 : 3+int(body[2])])

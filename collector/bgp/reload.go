@@ -18,8 +18,11 @@ func (s *Source) Reload(cfg Config) error {
 	if err := s.doors.settle(s.listeners.Listeners(), cfg); err != nil {
 		s.deps.Log.Error("an MD5 key of a removed neighbor could not be taken away", "error", err)
 	}
+	s.feeds.reloaded(s.deps.Now())
 	for _, x := range s.all() {
 		if old.same(next, x.addr, x.nb) {
+			n, _ := next.find(x.addr)
+			x.setLimit(n.MaxPrefixes)
 			continue
 		}
 		if _, still := next.find(x.addr); still {

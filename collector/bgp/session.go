@@ -2,7 +2,6 @@ package bgp
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -12,7 +11,6 @@ import (
 	"github.com/jwhited/corebgp"
 
 	"anywatch/collector"
-	"anywatch/collector/internal/open"
 	"anywatch/collector/internal/tcp"
 	"anywatch/collector/route"
 	"anywatch/collector/screen"
@@ -28,34 +26,32 @@ type session struct {
 	stop context.CancelFunc
 	done chan struct{} // closed when nothing of the session is left
 	prev *session      // a session of the same peer that must have ended before this one begins
+	cfg  Config        // in force when it came
 
-	peer    open.Capabilities
-	bgpID   netip.Addr
+	peer    peerOpen
 	carried route.Family // what the session carries
 	addPath route.Family // what of it comes with several paths
 	vantage *collector.Vantage
 	up      atomic.Bool
 	since   atomic.Int64 // Unix nanoseconds of the establishment
 
-	reader collector.Reader
-	mu     sync.Mutex // guards in: the handler holds it while it works, the flusher only tries
-	in     collector.Intake
-	zero   error // what the update at hand contains against RFC 7607
+	// What follows belongs to the goroutine that reads, from the establishment on.
+	reader     collector.Reader
+	in         collector.Intake
+	zero       error        // what the update at hand contains against RFC 7607
+	refreshing [3]time.Time // by family: since when the peer shows its table again
+	routes     *census      // what it announces; nil where there is no limit
+
+	limit atomic.Int64 // max_prefixes
 }
 
-func newSession(src *Source, r *run, nb Neighbor, c net.Conn, prev *session) *session {
-	s := &session{src: src, nb: nb, addr: tcp.Remote(c).Addr(), done: make(chan struct{}), prev: prev}
-	s.conn = newConn(c, src.table.Load().cfg.HoldTime, src.deps.Now, s.heard)
+func newSession(src *Source, r *run, cfg Config, nb Neighbor, c net.Conn, prev *session) *session {
+	s := &session{src: src, cfg: cfg, nb: nb, addr: tcp.Remote(c).Addr(), done: make(chan struct{}), prev: prev}
+	s.conn = newConn(c, cfg.HoldTime, src.deps.Now, s)
 	s.in = collector.Intake{Screen: screen.New(src.deps.Live), Out: &zeroGuard{session: s, out: r.out}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.limit.Store(int64(nb.MaxPrefixes))
 	return s
-}
-
-// heard counts a message that is not an UPDATE: a session that only sends keepalives is alive.
-func (s *session) heard() {
-	now := s.src.deps.Now()
-	s.src.deps.Counters.Messages.Add(1)
-	s.src.deps.Counters.Arrived(now, now)
 }
 
 // end ends the session with a Cease.
@@ -64,9 +60,14 @@ func (s *session) end(c cease) {
 	s.stop()
 }
 
-// replace ends the session without a word. RFC 4724 section 4.2, of a peer that restarts gracefully and connects again: "the previous TCP
-// session MUST be closed […] without sending a NOTIFICATION".
+// replace ends the session in favour of a new connection. RFC 4724 section 4.2, of a peer that restarts gracefully and connects again: "the
+// previous TCP session MUST be closed […] without sending a NOTIFICATION". One that was not established yet has collided (RFC 4271 section
+// 6.8).
 func (s *session) replace() {
+	if !s.up.Load() {
+		s.end(cease{ceaseCollision, "the peer opened another connection"})
+		return
+	}
 	s.conn.ended("the peer opened a new connection")
 	_ = s.conn.Close() // before anybody is told to say goodbye
 	s.stop()
@@ -80,8 +81,9 @@ func (s *session) replaceable() bool { return !s.up.Load() || s.peer.Restart }
 // run speaks BGP on the connection until it ends. Each session has a corebgp server of its own: its lock, its timers and its penalty
 // for peers that erred can't touch another session.
 func (s *session) run(r *run) {
+	defer s.conn.linger()
 	defer close(s.done)
-	defer s.conn.Close()
+	defer s.src.release(s)
 	if s.prev != nil {
 		<-s.prev.done
 		s.prev = nil
@@ -97,12 +99,11 @@ func (s *session) run(r *run) {
 
 // speak runs the state machine.
 func (s *session) speak() error {
-	cfg := s.src.table.Load().cfg
-	server, err := corebgp.NewServer(cfg.RouterID)
+	server, err := corebgp.NewServer(s.cfg.RouterID)
 	if err != nil {
 		return err
 	}
-	peer := corebgp.PeerConfig{RemoteAddress: s.addr, LocalAS: uint32(cfg.ASN), RemoteAS: uint32(s.nb.ASN)}
+	peer := corebgp.PeerConfig{RemoteAddress: s.addr, LocalAS: uint32(s.cfg.ASN), RemoteAS: uint32(s.nb.ASN)}
 	if err := server.AddPeer(peer, s, corebgp.WithPassive(), corebgp.WithHoldTime(fsmHold)); err != nil {
 		return err
 	}
@@ -113,6 +114,7 @@ func (s *session) speak() error {
 	}()
 	select {
 	case <-s.conn.closed:
+		s.stop() // who waits for room in the queue waits no longer
 	case <-s.ctx.Done():
 	}
 	server.Close()
@@ -122,67 +124,59 @@ func (s *session) speak() error {
 
 // finish tells that the session is over. When the daemon ends there is nobody to tell.
 func (s *session) finish(ctx context.Context, out collector.Sink) {
-	s.flush()
-	log := s.src.deps.Log.With("neighbor", s.name(), "reason", s.conn.why())
+	s.flush(s.conn.at)
+	why, now := s.conn.why(), s.src.deps.Now()
+	log := s.src.deps.Log.With("neighbor", s.name(), "reason", why)
 	if !s.up.Swap(false) {
 		log.Warn("BGP session did not come up")
+		s.src.feeds.refused(s.name(), why)
 		return
 	}
 	s.src.deps.Counters.Sessions.Add(-1)
 	log.Warn("BGP session ended")
-	ev := collector.Event{Kind: collector.FeedLost, Time: s.src.deps.Now(), Vantage: s.vantage, Reason: s.conn.why(), Keep: s.keep()}
+	ev := collector.Event{Kind: collector.FeedLost, Time: now, Vantage: s.vantage, Reason: why, Keep: s.keep()}
 	_ = out.Emit(ctx, ev) // it fails only when ctx has ended
+	s.src.feeds.lost(now, s.name(), why, s.mayReturn())
 }
 
-// keep is how long the peer asked to keep its routes. RFC 4724 section 4.2 keeps them when the connection breaks; a NOTIFICATION means that
-// the session is over on purpose.
-func (s *session) keep() time.Duration {
-	if !s.peer.Restart || s.peer.RestartFamilies.Unicast == 0 || s.conn.formal.Load() {
+// survives tells whether the peer wants its routes kept. RFC 4724 section 4.2 keeps them when the connection breaks; a NOTIFICATION means that
+// the session is over on purpose, unless both sides say otherwise (RFC 8538 section 4), as we always do.
+func (s *session) survives() bool {
+	if !s.peer.Restart || s.peer.RestartFamilies.Unicast&s.carried == 0 {
+		return false
+	}
+	how := s.conn.goodbye.Load()
+	return how == broken || how == notified && s.peer.notification
+}
+
+// keep is how long stale routes are kept: for the peer's restart time, and where it asks for that, for its long-lived stale time after it (RFC
+// 9494 section 4.2), the longest of its families.
+func (s *session) keep() (d time.Duration) {
+	if !s.survives() {
 		return 0
 	}
-	return s.peer.RestartTime
-}
-
-// name is what people call the session: the neighbor's name, for a range with the address.
-func (s *session) name() string {
-	if s.nb.dynamic() {
-		return s.nb.Name + "/" + s.addr.String()
-	}
-	return s.nb.Name
-}
-
-// flush adds what was counted to the source's totals.
-func (s *session) flush() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.src.deps.Counters.Add(&s.in.Tally)
-}
-
-// tryFlush does so unless a message is being handled.
-func (s *session) tryFlush() {
-	if s.mu.TryLock() {
-		s.src.deps.Counters.Add(&s.in.Tally)
-		s.mu.Unlock()
-	}
-}
-
-// refresh asks the peer for its table again (RFC 2918 section 3): AFI, a reserved octet, SAFI.
-func (s *session) refresh() error {
-	if !s.peer.RouteRefresh {
-		return errNoRefresh
-	}
-	for _, f := range []route.Family{route.IPv4, route.IPv6} {
-		if s.carried&f == 0 {
-			continue
-		}
-		if err := s.conn.send(message(typeRouteRefresh, 0, byte(f), 0, 1)); err != nil {
-			return err
+	for f, stale := range s.peer.longLived {
+		if s.carried&f != 0 {
+			d = max(d, stale)
 		}
 	}
-	return nil
+	return s.peer.RestartTime + d
 }
 
-var errNoRefresh = errors.New("the peer does not offer route refresh (RFC 2918); reset the session to see its table again")
+// mayReturn is how long the peer may take to come back before anybody has to know: its restart time, or when we have ended the session because
+// its configuration changed, as long as a new neighbor.
+func (s *session) mayReturn() time.Duration {
+	if s.survives() {
+		return s.peer.RestartTime
+	}
+	if f := s.conn.farewell.Load(); f != nil && f.subcode == ceaseChanged {
+		return s.cfg.ComeUp
+	}
+	return 0
+}
+
+// name is what people call the session.
+func (s *session) name() string { return s.nb.called(s.addr) }
 
 // oneShot is a listener that has one connection to give.
 type oneShot struct {

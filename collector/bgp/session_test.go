@@ -152,8 +152,6 @@ func TestRefusedOpens(t *testing.T) {
 		{"BGP identifier zero", openMessage(64500, 90, "0.0.0.0"), 2, 3},
 		{"our own BGP identifier", openMessage(64500, 90, "192.0.2.250"), 2, 3},
 		{"hold time of 1 s", openMessage(64500, 1, "198.51.100.1"), 2, 6},
-		{"no 4-octet AS", bgp.NewBGPOpenMessage(64500, 90, "198.51.100.1", []bgp.OptionParameterInterface{
-			bgp.NewOptionParameterCapability([]capability{mp4()})}), 2, 7},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := start(t, config(ibgp("127.0.11.6")))

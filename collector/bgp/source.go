@@ -34,10 +34,13 @@ type Deps struct {
 type Source struct {
 	deps    Deps
 	table   atomic.Pointer[table]
+	feeds   *feeds
 	refused atomic.Uint64
-	samples samples.Ring
-	strange samples.Throttle // connections that are refused
-	odd     samples.Throttle // updates that can't be read
+	// oddRefreshes are ROUTE-REFRESH messages that were passed over.
+	oddRefreshes atomic.Uint64
+	samples      samples.Ring
+	strange      samples.Throttle // connections that are refused
+	odd          samples.Throttle // updates that can't be read
 
 	reloading sync.Mutex // one reload at a time
 	listeners *tcp.Set
@@ -67,6 +70,7 @@ func New(cfg Config, deps Deps) (*Source, error) {
 	s.strange = samples.Throttle{Every: time.Minute, Now: deps.Now}
 	s.odd = samples.Throttle{Every: time.Minute, Now: deps.Now}
 	s.table.Store(newTable(cfg))
+	s.feeds = newFeeds(&s.table)
 	if s.listeners, err = tcp.Open("BGP", cfg.Listen, s.doors.hooks(cfg, cfg), deps.Log); err != nil {
 		return nil, err
 	}
@@ -92,11 +96,16 @@ func (s *Source) Run(ctx context.Context, out collector.Sink) error {
 	if !s.begin() {
 		return errors.New("the BGP source is running already")
 	}
-	var ticking sync.WaitGroup
-	ticking.Go(func() { s.tick(ctx) })
+	s.feeds.begin(s.deps.Now())
+	over, told := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(told)
+		s.tellFeeds(parent, out, over)
+	}()
 	cancel(s.listeners.Accept(ctx, func(c *net.TCPConn) { s.admit(r, c) }))
 	r.sessions.Wait()
-	ticking.Wait()
+	close(over)
+	<-told
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running = false
@@ -113,22 +122,23 @@ func (s *Source) begin() bool {
 	return true
 }
 
-func (s *Source) tick(ctx context.Context) {
-	flush := time.NewTicker(time.Second)
-	defer flush.Stop()
-	for {
+// tellFeeds hands on what there is to tell of the feeds, until all is over.
+func (s *Source) tellFeeds(ctx context.Context, out collector.Sink, over <-chan struct{}) {
+	clock := time.NewTicker(time.Second)
+	defer clock.Stop()
+	for last := false; !last; {
 		select {
-		case <-flush.C:
-			s.flush()
-		case <-ctx.Done():
-			return
+		case <-s.feeds.wake:
+		case <-clock.C:
+			s.feeds.overdue(s.deps.Now())
+		case <-over:
+			last = true
 		}
-	}
-}
-
-func (s *Source) flush() {
-	for _, x := range s.all() {
-		x.tryFlush()
+		for _, ev := range s.feeds.take() {
+			if out.Emit(ctx, ev) != nil {
+				return // the daemon ends
+			}
+		}
 	}
 }
 
@@ -159,6 +169,10 @@ func (s *Source) Samples() []samples.Sample { return s.samples.List() }
 // Refused is how many connections were closed because they came from nobody we know, or from a peer that has a session.
 func (s *Source) Refused() uint64 { return s.refused.Load() }
 
+// OddRefreshes is how many ROUTE-REFRESH messages were passed over: of an unknown subtype, of a family that the session does not carry, or the
+// end of a table that had not begun.
+func (s *Source) OddRefreshes() uint64 { return s.oddRefreshes.Load() }
+
 // Refresh asks all peers to send their tables again (RFC 2918): after a reload that watches more, routes that were passed over before come in
 // that way. The error names the peers that could not be asked.
 func (s *Source) Refresh(ctx context.Context) error {
@@ -170,7 +184,7 @@ func (s *Source) Refresh(ctx context.Context) error {
 		if !x.up.Load() {
 			continue
 		}
-		if err := x.refresh(); err != nil {
+		if err := x.askAgain(); err != nil {
 			faults = append(faults, fmt.Errorf("neighbor %s: %w", x.name(), err))
 		}
 	}

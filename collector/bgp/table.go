@@ -55,6 +55,7 @@ func (t *table) find(addr netip.Addr) (Neighbor, bool) {
 // same tells whether a session of this neighbor may go on under another configuration.
 func (t *table) same(u *table, addr netip.Addr, n Neighbor) bool {
 	found, ok := u.find(addr)
-	found.MaxPeers = n.MaxPeers // a lower limit holds for those who come
+	found.MaxPeers = n.MaxPeers       // a lower limit holds for those who come
+	found.MaxPrefixes = n.MaxPrefixes // the session takes the new one over
 	return ok && found == n && t.cfg.ASN == u.cfg.ASN && t.cfg.RouterID == u.cfg.RouterID && t.cfg.HoldTime == u.cfg.HoldTime
 }

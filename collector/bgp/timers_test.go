@@ -135,7 +135,7 @@ func TestRunTwice(t *testing.T) {
 }
 
 func TestNeverAnUpdate(t *testing.T) {
-	c := newConn(nil, 90*time.Second, time.Now, func() {})
+	c := newConn(nil, 90*time.Second, time.Now, nil)
 	if _, err := c.Write(message(typeUpdate, 0, 0, 0, 0)); !errors.Is(err, errUpdate) {
 		t.Errorf("writing an UPDATE: %v", err)
 	}
