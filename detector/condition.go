@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"net/netip"
 	"time"
 
 	"anywatch/rules"
@@ -19,25 +20,27 @@ type Condition struct {
 	Says, Was    string
 	Why, Actions []string
 	Evidence     []Evidence
+	// Watched is the prefix of the configuration, nil for none; Prefixes are all that it is about. Of counts the vantages that could see otherwise.
+	Watched  *rules.Prefix
+	Prefixes []netip.Prefix
+	Of       int
 
-	holds bool
+	how   standing
+	table bool // it is older than our watching
 }
 
 func (c *Condition) enough(rules.Confirm, time.Time) (ok bool, since time.Time, table bool) {
-	return c.holds, c.Since, false
+	return c.how == there, c.Since, c.table
 }
 
 func (c *Condition) standing() standing {
-	if c.holds {
-		return there
-	}
-	return gone
+	return c.how
 }
 
 func (c *Condition) begin()                              {}
 func (c *Condition) renew()                              {}
 func (c *Condition) over()                               {}
-func (c *Condition) prune(rules.Confirm, time.Time) bool { return !c.holds }
+func (c *Condition) prune(rules.Confirm, time.Time) bool { return c.how == gone }
 func (c *Condition) headline() string                    { return c.Was }
 func (c *Condition) ending(why cause) string             { return why.says }
 func (c *Condition) statement(statement) statement {
@@ -51,6 +54,16 @@ func (c *Condition) write(_ *Engine, i *Incident) {
 	if c.Prefix.IsValid() {
 		i.Prefix = &c.Prefix
 	}
+	if c.Watched != nil {
+		i.Watched = &c.Watched.Prefix
+	}
+	if len(c.Prefixes) > 1 {
+		i.Prefixes = c.Prefixes
+	}
+	if c.Site != "" {
+		i.Site = &c.Site
+	}
+	i.Vantages.Of = c.Of
 	if c.Subject != "" {
 		i.Subject = &c.Subject
 	}

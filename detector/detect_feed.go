@@ -30,7 +30,7 @@ func (e *Engine) feed(ev collector.Event) {
 		if ev.Reason != "" {
 			why = ev.Feed + ": " + ev.Reason
 		}
-		e.ledger.lift(feedKey(ev.Feed), why)
+		e.ledger.lift(feedKey(ev.Feed), cause{says: why})
 		e.tellFeeds()
 		return
 	}
@@ -140,7 +140,7 @@ func limitKey(v *collector.Vantage) Key { return Key{Kind: PrefixLimit, Subject:
 func (e *Engine) prefixLimit(w *view, ev collector.Event) {
 	name := w.v.Name()
 	if ev.Prefixes <= ev.Limit {
-		e.ledger.lift(limitKey(w.v), fmt.Sprintf("%s announces %d prefixes, its limit is %d", name, ev.Prefixes, ev.Limit))
+		e.ledger.lift(limitKey(w.v), cause{says: fmt.Sprintf("%s announces %d prefixes, its limit is %d", name, ev.Prefixes, ev.Limit)})
 		return
 	}
 	e.ledger.raise(Condition{

@@ -133,10 +133,7 @@ func (w *view) says(p netip.Prefix) (opinion, bool) {
 	}
 	if r := w.shown(p); r != nil {
 		o := r.Attrs.Path.Origin(w.v.Local)
-		if o.Set != nil {
-			return opinion{o, fmt.Sprint(o.Set)}, true
-		}
-		return opinion{o, o.AS.String()}, true
+		return opinion{o, originText(o)}, true
 	}
 	return opinion{}, w.withdrew[p] || w.tabled && w.could(route.FamilyOf(p))
 }
@@ -162,7 +159,7 @@ func (e *Engine) reportStale(w *view, about []contradiction) {
 	key := staleKey(w.v)
 	if len(about) == 0 {
 		if e.ledger.holds(key) {
-			e.ledger.lift(key, w.v.Name()+" agrees with the others again, or is gone")
+			e.ledger.lift(key, cause{says: w.v.Name() + " agrees with the others again, or is gone"})
 		}
 		return
 	}
@@ -194,6 +191,6 @@ func (e *Engine) forgetStale(w *view) {
 	clear(w.withdrew)
 	maps.DeleteFunc(e.stale.since, func(c contradiction, _ time.Time) bool { return c.vantage == w.v.ID })
 	if e.ledger.holds(staleKey(w.v)) {
-		e.ledger.lift(staleKey(w.v), w.v.Name()+" is gone")
+		e.ledger.lift(staleKey(w.v), cause{says: w.v.Name() + " is gone"})
 	}
 }

@@ -33,11 +33,14 @@ type Engine struct {
 	feeds        map[string]*feed // that are down
 	feedsPlanned bool
 	stale        staleness
+	presence     *presence
 }
 
 // New makes an engine whose clock stands at the zero time until the first event or Advance.
 func New(o Options) *Engine {
-	return &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger(), feeds: make(map[string]*feed), stale: newStaleness()}
+	e := &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger(), feeds: make(map[string]*feed), stale: newStaleness(), presence: newPresence(o.Rules)}
+	e.planMaintenance()
+	return e
 }
 
 // Clock is the time up to which the engine has judged.
@@ -83,10 +86,16 @@ func (e *Engine) vantage(ev collector.Event) {
 	if fresh && ev.Kind != collector.PeerUp {
 		e.awaitSync(w)
 	}
+	if fresh || ev.Kind == collector.PeerUp {
+		e.introduce(w)
+	}
 	was := w.up
 	defer func() {
 		if w.up != was {
 			e.feedsLater()
+		}
+		if ev.Kind != collector.Routes {
+			e.changed(w)
 		}
 	}()
 	switch ev.Kind {
@@ -172,6 +181,9 @@ func (e *Engine) revive(r *Route) {
 		return
 	}
 	r.Stale = false
+	if r.cell != nil {
+		e.presence.touch(r.cell)
+	}
 	for _, k := range r.keys {
 		if rec := e.ledger.records[k]; rec != nil {
 			e.ledger.touch(rec)
@@ -184,6 +196,7 @@ func (e *Engine) revive(r *Route) {
 func (e *Engine) judge(w *view, r *Route, at time.Time, why cause) {
 	e.staleLater(r.Prefix)
 	c := NewCase(e.rules, e.vrps, w.v, r.Prefix, r.Attrs)
+	e.place(w, r, c)
 	findings := c.Judge()
 	keys := make([]Key, 0, len(findings))
 	for _, f := range findings {
@@ -204,6 +217,7 @@ func (e *Engine) judge(w *view, r *Route, at time.Time, why cause) {
 // drop removes a route.
 func (e *Engine) drop(w *view, r *Route, at time.Time, says string) {
 	delete(w.routes, r.NLRI)
+	e.displace(w, r)
 	e.staleLater(r.Prefix)
 	for _, k := range r.keys {
 		e.ledger.release(k, w.v, r, e.clock, at, cause{says: says})
@@ -222,9 +236,10 @@ func (e *Engine) SetVRPs(t *rpki.Table, now time.Time) {
 // SetRules puts other rules in force; every watched route is judged again, and an incident that the new rules make void resolves at once.
 func (e *Engine) SetRules(set *rules.Set, now time.Time) {
 	e.Advance(now)
-	e.rules = set
 	reloaded := cause{"the configuration changed, and by the new one nothing is wrong", true}
+	e.newSites(set, reloaded)
 	e.rejudge(reloaded)
+	e.settlePresence()
 	for _, rec := range e.ledger.sorted() {
 		e.ledger.touch(rec) // thresholds may have changed too
 		if rec.state == open && rec.cause == reloaded && rec.matter.standing() == gone {
@@ -246,6 +261,7 @@ func (e *Engine) rejudge(why cause) {
 
 // settle draws the consequences for all records that were touched.
 func (e *Engine) settle() {
+	e.settlePresence()
 	touched := e.ledger.touched
 	e.ledger.touched = nil
 	for _, r := range touched {

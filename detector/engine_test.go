@@ -18,10 +18,10 @@ import (
 var begin = time.Date(2026, 11, 22, 18, 0, 0, 0, time.UTC)
 
 func testRules() *rules.Set {
-	return rules.New([]route.ASN{64500}, []rules.Prefix{
+	return rules.New(rules.Config{ASNs: []route.ASN{64500}, Thresholds: rules.Defaults(), Prefixes: []rules.Prefix{
 		{Prefix: netip.MustParsePrefix("192.0.2.0/24"), Name: "dns-a", Origins: []route.ASN{64500}},
 		{Prefix: netip.MustParsePrefix("198.51.100.0/24"), Origins: []route.ASN{64500}, Announced: rules.Never},
-	}, rules.Defaults())
+	}})
 }
 
 // history is what an engine said of random events, and what it was told, for a model to check.

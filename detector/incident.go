@@ -51,6 +51,15 @@ const (
 	RPKIInvalid     Kind = "rpki-invalid"
 )
 
+// The kinds about sites.
+const (
+	SiteMissing      Kind = "site-missing"
+	SiteUnexpected   Kind = "site-unexpected"
+	SiteInconsistent Kind = "site-inconsistent"
+	TooFewSites      Kind = "too-few-sites"
+	TwinMismatch     Kind = "twin-mismatch"
+)
+
 // The kinds about feeds and vantages.
 const (
 	FeedLost     Kind = "feed-lost"
@@ -60,7 +69,7 @@ const (
 
 // Kinds lists all kinds that there are.
 func Kinds() []Kind {
-	kinds := []Kind{FeedLost, PrefixLimit, StaleVantage}
+	kinds := []Kind{FeedLost, PrefixLimit, StaleVantage, SiteMissing, SiteInconsistent, TooFewSites, TwinMismatch}
 	for _, d := range Detectors() {
 		kinds = append(kinds, d.Kind)
 	}
@@ -92,7 +101,9 @@ type Incident struct {
 	State    string        `json:"state"` // open or resolved
 	Prefix   *netip.Prefix `json:"prefix"`
 	Watched  *netip.Prefix `json:"watched"`
-	Site     *string       `json:"site"`
+	// Prefixes are all that the incident is about, where it is about more than one: a site that lost many at once.
+	Prefixes []netip.Prefix `json:"prefixes,omitempty"`
+	Site     *string        `json:"site"`
 	// Subject is what the incident is about where that is neither prefix nor site: a feed (bgp:rr1), a vantage.
 	Subject  *string     `json:"subject"`
 	Origin   *route.ASN  `json:"origin"`

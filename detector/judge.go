@@ -20,13 +20,18 @@ type Case struct {
 	Watched *rules.Prefix
 	// Inside are the watched prefixes that the route covers, where none covers the route.
 	Inside []*rules.Prefix
+	// Site is the number of the site that the route is of, rules.NoSite for none.
+	Site int
 	// RPKI is the verdict of origin validation.
 	RPKI rpki.Verdict
 }
 
 // NewCase prepares a route for judgement.
 func NewCase(set *rules.Set, vrps *rpki.Table, v *collector.Vantage, p netip.Prefix, a *route.Attrs) *Case {
-	c := &Case{Rules: set, Vantage: v, Prefix: p, Attrs: a, Origin: a.Path.Origin(v.Local), Watched: set.Judge(p)}
+	c := &Case{Rules: set, Vantage: v, Prefix: p, Attrs: a, Origin: a.Path.Origin(v.Local), Watched: set.Judge(p), Site: rules.NoSite}
+	if c.Watched != nil {
+		c.Site = set.SiteOf(a, v.Peer, v.Router)
+	}
 	if c.Watched == nil {
 		c.Inside = set.Inside(p)
 	}
@@ -84,7 +89,7 @@ type Detector struct {
 
 // Detectors are all that judge single routes, in the order in which they are asked.
 func Detectors() []Detector {
-	return []Detector{originHijack, subprefixHijack, superprefix, squatting, moreSpecific, newPrefix, rpkiInvalid}
+	return []Detector{originHijack, subprefixHijack, superprefix, squatting, moreSpecific, newPrefix, rpkiInvalid, siteUnexpected}
 }
 
 // byKind finds the detector of a kind.

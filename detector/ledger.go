@@ -93,20 +93,28 @@ func (l *ledger) raise(c Condition) {
 		rec = &record{key: c.Key}
 		l.records[c.Key] = rec
 	}
-	c.holds = true
+	c.how = there
 	rec.matter = &c
 	l.touch(rec)
 }
 
 // lift notes that a condition holds no more, and why.
-func (l *ledger) lift(k Key, why string) {
+func (l *ledger) lift(k Key, why cause) {
 	rec := l.records[k]
 	if rec == nil {
 		return
 	}
-	rec.matter.(*Condition).holds = false
-	rec.cause = cause{says: why}
+	rec.matter.(*Condition).how = gone
+	rec.cause = why
 	l.touch(rec)
+}
+
+// doubt notes that nobody can tell any more whether a condition holds.
+func (l *ledger) doubt(k Key) {
+	if rec := l.records[k]; rec != nil {
+		rec.matter.(*Condition).how = unknown
+		l.touch(rec)
+	}
 }
 
 // holds tells whether a condition holds.

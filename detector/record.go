@@ -17,12 +17,13 @@ type Key struct {
 	Kind   Kind
 	Prefix netip.Prefix
 	AS     route.ASN
+	Site   string // the name of a site
 	// Subject is what it is about where that is no prefix: a feed, a vantage.
 	Subject string
 }
 
 func (k Key) compare(o Key) int {
-	return cmp.Or(cmp.Compare(k.Kind, o.Kind), k.Prefix.Compare(o.Prefix), cmp.Compare(k.AS, o.AS), cmp.Compare(k.Subject, o.Subject))
+	return cmp.Or(cmp.Compare(k.Kind, o.Kind), k.Prefix.Compare(o.Prefix), cmp.Compare(k.AS, o.AS), cmp.Compare(k.Site, o.Site), cmp.Compare(k.Subject, o.Subject))
 }
 
 // state is where an incident is in its life.
@@ -115,8 +116,8 @@ func (r *record) open(now, since time.Time, table bool) {
 // identity makes the incident's id: the same input gives the same id, today and on every machine.
 func identity(k Key, started time.Time) string {
 	text := fmt.Sprintf("%s|%s|%d|%s", k.Kind, k.Prefix, k.AS, started.UTC().Format(time.RFC3339Nano))
-	if k.Subject != "" {
-		text += "|" + k.Subject
+	if k.Site+k.Subject != "" {
+		text += "|" + k.Site + "|" + k.Subject
 	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])

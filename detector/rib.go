@@ -25,6 +25,7 @@ type Route struct {
 	// expected says that the vantage shows its table again and this route has not come yet.
 	expected bool
 
+	cell *cell // the place of the watch that it belongs to
 	keys []Key // the incidents that it is evidence for
 }
 
@@ -41,6 +42,8 @@ type view struct {
 	losses     int          // counts losses, likewise
 	routes     map[route.NLRI]*Route
 	identified bool                  // some of its routes came with path identifiers
+	speaks     map[int]bool          // the sites that it is
+	sites      map[int]bool          // the sites of which it showed a path
 	withdrew   map[netip.Prefix]bool // what it showed and withdrew, until it shows it again: its absence is known
 }
 

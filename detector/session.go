@@ -40,6 +40,7 @@ func (e *Engine) synchronised(w *view) {
 	if w.tabled {
 		e.sweep(w, route.IPv4|route.IPv6)
 	}
+	e.changed(w)
 }
 
 // sweep removes the routes of the families that a table should have brought again and did not.
@@ -54,7 +55,7 @@ func (e *Engine) sweep(w *view, f route.Family) {
 
 func (e *Engine) down(w *view, reason string) {
 	e.forgetStale(w)
-	e.ledger.lift(limitKey(w.v), "its session ended"+because(reason)+"; in the next one it is counted anew")
+	e.ledger.lift(limitKey(w.v), cause{says: "its session ended" + because(reason) + "; in the next one it is counted anew"})
 	w.up, w.synced, w.dumping = false, false, false
 	w.generation++
 }
@@ -80,6 +81,9 @@ func (e *Engine) loseRoutes(w *view, ev collector.Event) {
 func (e *Engine) markStale(w *view) {
 	for _, r := range w.sorted() {
 		r.Stale = true
+		if r.cell != nil {
+			e.presence.touch(r.cell)
+		}
 		for _, k := range r.keys {
 			e.ledger.stale(k, w.v, e.clock)
 		}

@@ -53,6 +53,9 @@ func (s *sighting) write(e *Engine, i *Incident) {
 	if f.Offender != 0 {
 		i.Offender = &f.Offender
 	}
+	if f.Site != "" {
+		i.Site = &f.Site
+	}
 	i.Summary = fmt.Sprintf("%s %s Seen by %d of %d vantages.", s.headline(), rpkiSentence(f.RPKI), i.Vantages.Seeing, i.Vantages.Of)
 }
 

@@ -19,11 +19,12 @@ type Confirm struct {
 
 // Thresholds are the settings of detection, the section `detect` of the configuration.
 type Thresholds struct {
-	Confirm        Confirm
-	ResolveAfter   time.Duration // clear for this long before an incident resolves
-	ReopenWithin   time.Duration // the same thing again within this long reopens the incident
-	InitialSync    time.Duration // a session without End-of-RIB counts as synchronised after this long
-	StaleAfterLoss time.Duration // routes of a lost session are kept as stale this long
+	Confirm          Confirm
+	ResolveAfter     time.Duration // clear for this long before an incident resolves
+	SiteMissingAfter time.Duration // a site is absent this long before it is missing
+	ReopenWithin     time.Duration // the same thing again within this long reopens the incident
+	InitialSync      time.Duration // a session without End-of-RIB counts as synchronised after this long
+	StaleAfterLoss   time.Duration // routes of a lost session are kept as stale this long
 	// StaleVantageAfter is how long a vantage contradicts all others before it is reported as stale.
 	StaleVantageAfter time.Duration
 	// ShortestCovering4 and 6 bound `superprefix`: a covering announcement shorter than this is nobody's hijack.
@@ -38,24 +39,36 @@ func Defaults() Thresholds {
 		ReopenWithin:      30 * time.Minute,
 		InitialSync:       2 * time.Minute,
 		StaleAfterLoss:    5 * time.Minute,
+		SiteMissingAfter:  20 * time.Second,
 		StaleVantageAfter: 6 * time.Hour,
 		ShortestCovering4: 8, ShortestCovering6: 19,
 	}
 }
 
+// Config is what a set is compiled from. The prefixes must be masked and different from each other.
+type Config struct {
+	ASNs        []route.ASN
+	Prefixes    []Prefix
+	Sites       []Site
+	Maintenance []Maintenance
+	Thresholds  Thresholds
+}
+
 // Set is the compiled watch, immutable.
 type Set struct {
 	Thresholds
-	asns     []route.ASN
-	prefixes []*Prefix // in address order
-	trie     bart.Table[*Prefix]
+	asns        []route.ASN
+	prefixes    []*Prefix // in address order
+	sites       []Site    // in the order of the configuration: the first that fits has a path
+	maintenance []Maintenance
+	trie        bart.Table[*Prefix]
 }
 
-// New compiles a set. The prefixes must be masked and different from each other.
-func New(asns []route.ASN, prefixes []Prefix, t Thresholds) *Set {
-	s := &Set{Thresholds: t, asns: slices.Clone(asns)}
-	for i := range prefixes {
-		p := &prefixes[i]
+// New compiles a set.
+func New(c Config) *Set {
+	s := &Set{Thresholds: c.Thresholds, asns: slices.Clone(c.ASNs), sites: slices.Clone(c.Sites), maintenance: slices.Clone(c.Maintenance)}
+	for i := range c.Prefixes {
+		p := &c.Prefixes[i]
 		s.prefixes = append(s.prefixes, p)
 		s.trie.Insert(p.Prefix, p)
 	}

@@ -11,9 +11,19 @@ import (
 // page is the text of a proposal: lines, some with a note behind them.
 type page struct{ lines []line }
 
-type line struct{ text, note string }
+// line is a line of YAML with its indent, or a comment. One that is off is YAML made a comment at a column: without "# " there it is in force.
+type line struct {
+	text, note string
+	off        bool
+	column     int
+}
 
-func (p *page) add(text, note string) { p.lines = append(p.lines, line{text, note}) }
+func (p *page) add(text, note string) { p.lines = append(p.lines, line{text: text, note: note}) }
+
+// doubt writes a line as a comment.
+func (p *page) doubt(text, note string) {
+	p.lines = append(p.lines, line{text: text, note: note, off: true, column: len(text) - len(strings.TrimLeft(text, " "))})
+}
 
 // gap ends a paragraph; notes are aligned within one.
 func (p *page) gap() {
@@ -48,33 +58,42 @@ func (p *page) append(q *page) { p.lines = append(p.lines, q.lines...) }
 func (p *page) active() bool {
 	return slices.ContainsFunc(p.lines, func(l line) bool {
 		t := strings.TrimSpace(l.text)
-		return t != "" && !strings.HasPrefix(t, "#")
+		return !l.off && t != "" && !strings.HasPrefix(t, "#")
 	})
 }
 
-// commented makes comments of all lines, at a column that all of them reach.
+// commented makes comments of all lines. What was one already stays one when they are put in force.
 func (p *page) commented(column int) *page {
 	out := &page{}
 	for _, l := range p.lines {
-		if t := strings.TrimLeft(l.text, " "); !strings.HasPrefix(t, "#") {
-			l.text = l.text[:column] + "# " + l.text[column:]
-		}
-		out.lines = append(out.lines, l)
+		out.lines = append(out.lines, line{text: l.written(), note: l.note, off: true, column: column})
 	}
 	return out
 }
 
-// under puts lines below a key. When all of them are comments the key becomes one too: a key without a value is a fault.
+// under puts lines below a key. When all of them are comments the key becomes one too, and they go with it: a key without a value is a fault.
 func (p *page) under(indent, key string, body *page) {
-	if len(body.lines) == 0 {
+	switch {
+	case len(body.lines) == 0:
+		return
+	case body.active():
+		p.add(indent+key, "")
+		p.append(body)
 		return
 	}
-	if !body.active() {
-		p.add(indent+"# "+key, "")
-	} else {
-		p.add(indent+key, "")
+	p.doubt(indent+key, "")
+	for _, l := range body.lines {
+		l.off, l.column = true, len(indent)
+		p.lines = append(p.lines, l)
 	}
-	p.append(body)
+}
+
+// written is the line without its note.
+func (l line) written() string {
+	if l.off {
+		return l.text[:l.column] + "# " + l.text[l.column:]
+	}
+	return l.text
 }
 
 // String aligns the notes of each paragraph and gives the text.
@@ -97,14 +116,15 @@ func (p *page) String() string {
 func paragraph(b *strings.Builder, lines []line) {
 	column := 0
 	for _, l := range lines {
-		if n := utf8.RuneCountInString(l.text); l.note != "" && n <= alignAt {
+		if n := utf8.RuneCountInString(l.written()); l.note != "" && n <= alignAt {
 			column = max(column, n)
 		}
 	}
 	for _, l := range lines {
-		b.WriteString(l.text)
+		text := l.written()
+		b.WriteString(text)
 		if l.note != "" {
-			b.WriteString(strings.Repeat(" ", max(column-utf8.RuneCountInString(l.text), 0)+2) + "# " + l.note)
+			b.WriteString(strings.Repeat(" ", max(column-utf8.RuneCountInString(text), 0)+2) + "# " + l.note)
 		}
 		b.WriteByte('\n')
 	}

@@ -64,22 +64,40 @@ type region struct {
 	sites []*site
 }
 
-// findSites clusters the paths inside our network.
+// findSites clusters the paths inside our network: those of prefixes that several routers announce. What one router announces alone, its own
+// address say, seldom carries what tells sites apart; only where there is nothing else, it must do.
 func (s *survey) findSites() {
 	trails := s.trails()
-	if len(trails) == 0 {
+	for _, t := range trails {
+		t.fact.exits[t.exit] = true
+	}
+	anycast := slices.DeleteFunc(slices.Clone(trails), func(t *trail) bool { return len(t.fact.exits) < 2 })
+	if len(anycast) == 0 {
+		anycast = trails
+	}
+	if len(anycast) == 0 {
 		return
 	}
-	telling := telling(trails)
-	s.sites = clusters(trails, telling)
-	for _, x := range s.sites {
-		for _, t := range x.trails {
-			t.fact.sites[x] = true
-		}
-	}
+	telling := telling(anycast)
+	s.sites = clusters(anycast, telling)
 	s.chooseMatchers()
 	s.nameSites()
 	s.findRegions(telling)
+	for _, t := range trails {
+		if x := s.siteOf(t); x != nil {
+			t.fact.sites[x] = true
+		}
+	}
+}
+
+// siteOf gives the site that a path belongs to by the matchers; nil when it belongs to none.
+func (s *survey) siteOf(t *trail) *site {
+	for _, x := range s.sites {
+		if slices.ContainsFunc(x.match, func(m mark) bool { return t.marks[m] }) {
+			return x
+		}
+	}
+	return nil
 }
 
 // usable tells whether a route shows how our own network reaches a prefix of ours. What a router sends to others has next hops of its own. A path

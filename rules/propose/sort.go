@@ -56,6 +56,9 @@ func (s *survey) judge() {
 		}
 		f.why = s.doubt(f)
 		cover := s.cover(f.prefix)
+		if cover == nil && f.why == "" {
+			f.why = f.own()
+		}
 		switch {
 		case isAside(f.prefix):
 			f.fate = inside
@@ -107,6 +110,15 @@ func (s *survey) doubt(f *fact) string {
 	return ""
 }
 
+// own is the doubt about a prefix that no other of ours covers: one longer than others accept, which one router announces inside, is hardly a
+// service.
+func (f *fact) own() string {
+	if f.all.external() > 0 || len(f.exits) > 1 || f.prefix.Bits() <= longestCommon(f.prefix) {
+		return ""
+	}
+	return "inside only, from one router: a service, or that router's own address?"
+}
+
 // strongest gives the origin that is not ours which most vantages show.
 func (f *fact) strongest() (who string, n int) {
 	for o, t := range f.others {
@@ -117,7 +129,7 @@ func (f *fact) strongest() (who string, n int) {
 	return who, n
 }
 
-// within and around give the prefixes of others only that lie inside of one, and those that cover it and are long enough to be of interest.
+// foreigners gives the prefixes of others only that lie inside of one, and those that cover it and are long enough to be of interest.
 func (s *survey) foreigners(f *fact) (within, around []*fact) {
 	t := rules.Defaults()
 	shortest := t.ShortestCovering4

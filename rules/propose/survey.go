@@ -51,7 +51,8 @@ type fact struct {
 	ours   map[route.ASN]tally // the same by origin
 	others map[string]tally    // by an origin that is not ours, as text
 	next   map[route.ASN]map[route.ASN]tally
-	gone   time.Time // when the last withdrawal of ours came
+	gone   time.Time       // when the last withdrawal of ours came
+	exits  map[string]bool // the routers of ours that announce it
 	sites  map[*site]bool
 	local  bool // every path of ours carries NO_EXPORT
 
@@ -70,7 +71,7 @@ type survey struct {
 	sites []*site
 	// regions are communities that some sites have in common.
 	regions []region
-	// full tells of a family whether the tables of most vantages outside were seen, and of how many.
+	// full counts the vantages outside that show anything of ours, for a family of which most of them showed whole tables.
 	full map[route.Family]int
 }
 
@@ -92,7 +93,7 @@ func (s *survey) fact(p netip.Prefix) *fact {
 	f := s.facts[p]
 	if f == nil {
 		f = &fact{prefix: p, all: make(tally), ours: make(map[route.ASN]tally), others: make(map[string]tally),
-			next: make(map[route.ASN]map[route.ASN]tally), sites: make(map[*site]bool), local: true}
+			next: make(map[route.ASN]map[route.ASN]tally), exits: make(map[string]bool), sites: make(map[*site]bool), local: true}
 		s.facts[p] = f
 	}
 	return f
@@ -151,35 +152,27 @@ func asnTexts(list []route.ASN) []string {
 	return out
 }
 
-// countTables counts, for each family, the tables that were seen whole. Where that was the case for less than half of those outside who speak the
-// family, as in a recording of updates, nothing follows from how few show a prefix.
+// countTables counts, for each family, the vantages outside that show anything of ours: many who speak with a public collector give it a few routes
+// only, and prove nothing by what they don't show. Where less than half of them showed a whole table, as in a recording of updates, nothing follows
+// from how few show a prefix.
 func (s *survey) countTables() {
 	shows := map[route.Family]tally{route.IPv4: {}, route.IPv6: {}}
 	for _, f := range s.order {
-		for v := range f.all {
-			shows[route.FamilyOf(f.prefix)].add(v, true)
+		for v, stands := range f.all {
+			if v.External && stands && !isAside(f.prefix) {
+				shows[route.FamilyOf(f.prefix)].add(v, v.Table)
+			}
 		}
 	}
 	s.full = make(map[route.Family]int)
 	for family, shown := range shows {
-		speakers, tables := 0, 0
-		for _, v := range s.Vantages {
-			own := v.Peer.IsValid() && v.Peer.Is4() == (family == route.IPv4)
-			if !v.External || !own && !shown[v] {
-				continue
-			}
-			speakers++
-			if v.Table {
-				tables++
-			}
-		}
-		if 2*tables >= speakers {
-			s.full[family] = speakers
+		if 2*shown.standing() >= len(shown) {
+			s.full[family] = len(shown)
 		}
 	}
 }
 
-// of gives how many vantages outside would show the prefix if it was there for all; false when that is not known.
+// of gives how many vantages outside would show the prefix if it was announced like the others; false when that is not known.
 func (s *survey) of(p netip.Prefix) (int, bool) {
 	n := s.full[route.FamilyOf(p)]
 	return n, n > 0

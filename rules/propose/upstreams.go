@@ -17,6 +17,9 @@ type neighbor struct {
 	doubt    string
 }
 
+// hardly is the doubt about what too few vantages show.
+const hardly = "shown by few"
+
 // upstreams is who stands next to our ASes on the paths from outside.
 type upstreams struct {
 	s        *survey
@@ -65,11 +68,11 @@ func (u *upstreams) ranked(origin route.ASN, next map[route.ASN]*neighbor) (out 
 	for _, n := range next {
 		switch standing := n.seen.standing(); {
 		case n.as.Reserved():
-			n.doubt = "a reserved number: nobody's upstream"
+			n.doubt = "a reserved number"
 		case standing == 0:
-			n.doubt = "by none in the end: uncomment it if you use it"
+			n.doubt = "none in the end"
 		case few(standing, u.vantages[origin]):
-			n.doubt = "too few to be sure: uncomment it if it is a neighbour of yours"
+			n.doubt = hardly
 		}
 		out = append(out, n)
 	}
@@ -106,8 +109,15 @@ func (u *upstreams) disjoint() bool {
 
 // note says how often a neighbour was seen.
 func (u *upstreams) note(n *neighbor, of int) string {
-	text := fmt.Sprintf("%d of %s, %s", len(n.seen), vantages(of), prefixes(len(n.prefixes)))
-	if n.doubt != "" {
+	text := fmt.Sprintf("%d of %s", len(n.seen), vantages(of))
+	for v := range n.seen {
+		if v.Local == n.as {
+			text += ", itself among them"
+			break
+		}
+	}
+	text += ", " + prefixes(len(n.prefixes))
+	if n.doubt != "" && n.doubt != hardly {
 		text += "; " + n.doubt
 	}
 	return text
@@ -117,9 +127,12 @@ func (u *upstreams) note(n *neighbor, of int) string {
 func (u *upstreams) write(p *page) {
 	merged, of := u.merged()
 	body := &page{}
-	for _, n := range merged {
+	for i, n := range merged {
 		if n.doubt != "" {
-			body.add(fmt.Sprintf("    # - %d", uint32(n.as)), u.note(n, of))
+			if i == 0 || merged[i-1].doubt == "" {
+				body.say("    ", "In doubt, because nobody or hardly anybody shows them: uncomment those that are neighbours of yours.")
+			}
+			body.doubt(fmt.Sprintf("    - %d", uint32(n.as)), u.note(n, of))
 		} else {
 			body.add(fmt.Sprintf("    - %d", uint32(n.as)), u.note(n, of))
 		}
@@ -200,4 +213,18 @@ func (u *upstreams) around(f *fact) []route.ASN {
 		}
 	}
 	return sorted(all)
+}
+
+// origins gives the upstreams that are not in doubt, with the ASes of ours that they stand next to.
+func (u *upstreams) origins() map[route.ASN]map[route.ASN]bool {
+	out := make(map[route.ASN]map[route.ASN]bool)
+	for origin := range u.of {
+		for _, as := range u.sure(origin) {
+			if out[as] == nil {
+				out[as] = make(map[route.ASN]bool)
+			}
+			out[as][origin] = true
+		}
+	}
+	return out
 }

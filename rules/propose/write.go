@@ -15,8 +15,8 @@ import (
 // Write proposes a configuration as YAML. The same input gives the same text. The error says that there is nothing to propose, and why.
 func Write(in Seen) (string, error) {
 	s := newSurvey(in)
-	s.judge()
 	s.findSites()
+	s.judge()
 	if len(s.entries(proposed)) == 0 {
 		return "", s.nothing()
 	}
@@ -32,7 +32,7 @@ func Write(in Seen) (string, error) {
 	p.gap()
 	s.leftOut(p)
 	p.gap()
-	s.writeSites(p)
+	s.writeSites(p, up)
 	p.gap()
 	p.say("", "Still to be written: sources (where routes come from), rpki, alerts. Then: anywatch check -c FILE, and anywatch replay -c FILE INPUT.")
 	return p.String(), nil
@@ -45,8 +45,12 @@ func (s *survey) nothing() error {
 		names[i] = a.String()
 	}
 	who := strings.Join(names, ", ")
+	var why []string
 	for _, f := range s.entries(doubtful) {
-		return fmt.Errorf("nothing to propose for %s: %s is %s", who, f.prefix, f.why)
+		why = append(why, fmt.Sprintf("%s is %s", f.prefix, f.why))
+	}
+	if len(why) > 0 {
+		return fmt.Errorf("nothing certain to propose for %s: %s", who, some(why))
 	}
 	switch {
 	case len(s.entries(inside)) > 0:
@@ -90,7 +94,7 @@ func (s *survey) header(p *page) {
 			tables++
 		}
 	}
-	p.say("", fmt.Sprintf("Vantages: %d outside, %d inside our network; of %d the whole table was seen.", external, len(s.Vantages)-external, tables))
+	p.say("", fmt.Sprintf("Vantages: %d outside, %d inside our network; whole tables from %d.", external, len(s.Vantages)-external, tables))
 	if len(s.full) < 2 && external > 0 && tables == 0 {
 		p.say("", "Only changes were seen, and no table: what did not change in that time is missing here. A RIB dump shows all.")
 	}
@@ -114,14 +118,15 @@ func (s *survey) defaults(p *page, up *upstreams) {
 	body := &page{}
 	switch {
 	case len(up.of) == 0:
-		body.say("  ", "upstreams: no path from outside shows who stands next to us; without this key, anybody may.")
+		p.say("", "No path from outside shows who stands next to us: without upstreams, anybody may.")
 	case up.split:
-		body.say("  ", "The upstreams of our ASes have nothing in common, so they stand with each prefix.")
+		p.say("", "The upstreams of our ASes have nothing in common, so they stand with each prefix.")
+		up.explain(p)
 	default:
 		up.write(body)
 	}
 	if n := len(s.sites); n > 1 {
-		body.add("  # min_sites: 2", fmt.Sprintf("fewer sites than this is critical; %d were seen", n))
+		body.doubt("  min_sites: 2", fmt.Sprintf("fewer sites than this is critical; %d were seen", n))
 	}
 	p.under("", "defaults:", body)
 }
@@ -167,9 +172,9 @@ func some(texts []string) string {
 	return strings.Join(texts, ", ")
 }
 
-func (s *survey) writeSites(p *page) {
+func (s *survey) writeSites(p *page, up *upstreams) {
 	if len(s.sites) < 2 {
-		s.whyNoSites(p)
+		s.whyNoSites(p, up)
 		return
 	}
 	if !s.pastBest() {
@@ -213,7 +218,7 @@ func (s *survey) pastBest() bool {
 
 func (x *site) write(p *page) {
 	p.add("  - name: "+safe(x.name), "")
-	p.add("    # location: {city: …, country: …}", "routes don't tell where it is")
+	p.doubt("    location: {city: …, country: …}", "routes don't tell where it is")
 	routers := strings.Join(x.exits[:min(3, len(x.exits))], ", ")
 	if more := len(x.exits) - 3; more > 0 {
 		routers += fmt.Sprintf(" and %d more", more)
@@ -240,27 +245,26 @@ func (x *site) write(p *page) {
 func (m mark) String() string { return m.kind.key() + ": " + safe(m.text) }
 
 // whyNoSites says why no sites are proposed, and what would show them.
-func (s *survey) whyNoSites(p *page) {
+func (s *survey) whyNoSites(p *page, up *upstreams) {
 	if len(s.sites) == 1 {
 		p.say("", fmt.Sprintf("sites: all paths inside lead to one router, %s. If there are more, sessions with Add-Path, or BMP of every router, show them.", oneLine(s.sites[0].exits[0])))
 		return
 	}
 	p.say("", "sites: paths from outside don't show by which site we are reached. A route reflector's table with Add-Path, or BMP of our routers, does.")
-	next := make(map[route.ASN]bool)
-	for _, f := range s.entries(proposed) {
-		for _, of := range f.next {
-			for as := range of {
-				next[as] = true
-			}
-		}
-	}
+	next := up.origins()
 	if len(next) < 2 || len(next) > 8 {
 		return
 	}
 	p.say("", "If each site has an upstream of its own, this tells them apart:")
-	p.add("# sites:", "")
+	body := &page{}
 	for _, as := range sorted(next) {
-		p.add(fmt.Sprintf("#   - name: via-%d", uint32(as)), "")
-		p.add(fmt.Sprintf(`#     match: [{as_path: "\\b%d( (%s))+$"}]`, uint32(as), strings.Join(asnTexts(s.ASNs), "|")), "")
+		origins := asnTexts(sorted(next[as]))
+		text := origins[0]
+		if len(origins) > 1 {
+			text = "(" + strings.Join(origins, "|") + ")"
+		}
+		body.doubt(fmt.Sprintf("  - name: via-%d", uint32(as)), "")
+		body.doubt(fmt.Sprintf("    match: [{as_path: '(^| )%d( %s)+$'}]", uint32(as), text), "")
 	}
+	p.under("", "sites:", body)
 }

@@ -11,9 +11,6 @@ import (
 
 // prefixes writes the entries, those in doubt as comments at their place.
 func (s *survey) prefixes(p *page, up *upstreams) {
-	if up.split {
-		up.explain(p)
-	}
 	p.add("prefixes:", "")
 	twins := s.twins(up)
 	for _, f := range s.order {
@@ -45,7 +42,7 @@ func (s *survey) entry(p *page, f *fact, up *upstreams, twins map[netip.Prefix]t
 	}
 	s.specifics(p, f)
 	if f.local && f.all.external() == 0 {
-		p.add("    # scope: local", "every path of it carries NO_EXPORT")
+		p.doubt("    scope: local", "every path of it carries NO_EXPORT")
 	}
 	s.strangers(p, f)
 }
@@ -67,7 +64,7 @@ func (s *survey) seenBy(f *fact) string {
 		return ""
 	}
 	text := vantages(external)
-	if known {
+	if known && of > 1 {
 		text = fmt.Sprintf("%d of %s", external, vantages(of))
 	}
 	if inside {
@@ -97,12 +94,20 @@ func (s *survey) writePrefixSites(p *page, f *fact) {
 	switch {
 	case len(names) == all:
 	case len(names) == 0:
-		p.add("    # sites: […]", "no path inside shows it: name its sites, or it is expected at every one")
+		p.doubt("    sites: […]", s.siteless(f)+": name its sites, or it is expected at every one")
 	case !s.pastBest():
-		p.add("    # sites: "+list(names), "more may hide behind these: only best paths were seen")
+		p.doubt("    sites: "+list(names), "more may hide behind these: only best paths were seen")
 	default:
 		p.add("    sites: "+list(names), "")
 	}
+}
+
+// siteless says why no site of a prefix is known.
+func (s *survey) siteless(f *fact) string {
+	if len(f.all) > f.all.external() {
+		return "its paths inside carry no mark of a site"
+	}
+	return "no path inside shows it"
 }
 
 // manyParts is from how many more-specifics on they are not listed one by one.
@@ -126,7 +131,7 @@ func (s *survey) specifics(p *page, f *fact) {
 		if m.why == "" {
 			body.add("      - "+safe(m.prefix.String()), s.seenBy(m))
 		} else {
-			body.add("      # - "+safe(m.prefix.String()), m.why)
+			body.doubt("      - "+safe(m.prefix.String()), m.why)
 		}
 	}
 	p.under("    ", "more_specifics:", body)
@@ -193,15 +198,22 @@ func (s *survey) otherOrigins(p *page, f *fact) {
 				all.add(v, true)
 			}
 		}
-		by := fmt.Sprintf("%d of the %s that show it", len(t), vantages(len(all)))
-		if n := t.standing(); n < len(t) {
-			by += fmt.Sprintf(", by %d in the end", n)
+		by := fmt.Sprintf("%d of %s", len(t), vantages(len(all)))
+		switch n := t.standing(); {
+		case n == 0:
+			by += ", none in the end"
+		case n < len(t):
+			by += fmt.Sprintf(", %d in the end", n)
 		}
 		remedy := "add it to origins if it is yours"
 		if private(c.key) && t.external() == 0 {
 			remedy = "a private number, seen inside only: add it to asns if your own servers or sites use it"
 		}
-		p.say("    ", fmt.Sprintf("%s seen also with origin %s, by %s: left out; %s.", f.prefix, c.key, by, remedy))
+		what := "Seen also"
+		if f.fate == part {
+			what = f.prefix.String() + " is seen also"
+		}
+		p.say("    ", fmt.Sprintf("%s with origin %s by %s: left out; %s.", what, c.key, by, remedy))
 	}
 }
 
@@ -231,9 +243,9 @@ func (t twin) write(p *page) {
 	case t.sure:
 		p.add("    twin: "+t.prefix.String(), "announced at the same sites")
 	case len(t.others) > 0:
-		p.add("    # twin: "+t.prefix.String(), "or "+joinPrefixes(t.others)+": they are announced at the same sites")
+		p.doubt("    twin: "+t.prefix.String(), "or "+joinPrefixes(t.others)+": they are announced at the same sites")
 	default:
-		p.add("    # twin: "+t.prefix.String(), "the only pair; whether they belong together, routes don't tell")
+		p.doubt("    twin: "+t.prefix.String(), "the only such pair; whether they belong together, routes don't tell")
 	}
 }
 

@@ -20,7 +20,28 @@ func Rules(c *config.Config) *rules.Set {
 			Sites:         p.Sites, MinSites: p.MinSites, Twin: p.Twin,
 		}
 	}
-	return rules.New(c.ASNs, prefixes, thresholds(c.Detect))
+	return rules.New(rules.Config{ASNs: c.ASNs, Prefixes: prefixes, Sites: sites(c.Sites), Maintenance: maintenance(c.Maintenance), Thresholds: thresholds(c.Detect)})
+}
+
+func sites(list []config.Site) []rules.Site {
+	out := make([]rules.Site, len(list))
+	for i, s := range list {
+		out[i] = rules.Site{
+			Name: s.Name, Region: s.Location.Region, Lat: s.Location.Lat, Lon: s.Location.Lon, Placed: s.Location.Placed, Drain: s.Drain,
+		}
+		for _, m := range s.Match {
+			out[i].Match = append(out[i].Match, rules.Matcher(m))
+		}
+	}
+	return out
+}
+
+func maintenance(list []config.Maintenance) []rules.Maintenance {
+	out := make([]rules.Maintenance, len(list))
+	for i, m := range list {
+		out[i] = rules.Maintenance(m)
+	}
+	return out
 }
 
 func announced(a config.Announced) rules.Announced {
@@ -38,6 +59,7 @@ func thresholds(d config.Detect) rules.Thresholds {
 		Confirm:           rules.Confirm{Vantages: d.Confirm.Vantages, External: d.Confirm.ExternalVantages, Within: d.Confirm.Within},
 		ResolveAfter:      d.ResolveAfter,
 		ReopenWithin:      d.ReopenWithin,
+		SiteMissingAfter:  d.SiteMissingAfter,
 		InitialSync:       d.InitialSync,
 		StaleAfterLoss:    d.StaleAfterLoss,
 		StaleVantageAfter: d.StaleVantageAfter,

@@ -17,6 +17,7 @@ import (
 // gatherer keeps what every vantage shows, and in outline what it showed before: a hijack that is over, an upstream that is no longer used.
 type gatherer struct {
 	*finder
+	asns     []route.ASN   // ours
 	near     *screen.Watch // the prefixes of ours, and what is inside and around them
 	vantages map[collector.VantageID]*watcher
 	before   map[outline]propose.Route
@@ -44,8 +45,8 @@ type outline struct {
 	hop, id      netip.Addr
 }
 
-func newGatherer(f *finder, near *screen.Watch) *gatherer {
-	return &gatherer{finder: f, near: near, vantages: make(map[collector.VantageID]*watcher), before: make(map[outline]propose.Route), transit: make(map[netip.Prefix]route.ASN)}
+func newGatherer(f *finder, asns []route.ASN, near *screen.Watch) *gatherer {
+	return &gatherer{finder: f, asns: asns, near: near, vantages: make(map[collector.VantageID]*watcher), before: make(map[outline]propose.Route), transit: make(map[netip.Prefix]route.ASN)}
 }
 
 // Emit takes an event. That the session of a vantage ended says nothing about what is ours: its last routes count.
@@ -105,10 +106,13 @@ func (g *gatherer) routes(w *watcher, ev collector.Event) {
 			continue
 		}
 		origin := u.Attrs.Path.Origin(w.Local)
+		carried := slices.ContainsFunc(g.asns, u.Attrs.Path.Contains)
 		for _, n := range u.Announced {
 			if !g.concerns(n.Prefix, w.of, u.Attrs) {
 				g.end(w, n, ev.Time)
-				g.transit[n.Prefix] = origin.AS
+				if carried {
+					g.transit[n.Prefix] = origin.AS
+				}
 				continue
 			}
 			if old := w.routes[n]; old != nil && g.outline(w, old.Route) != g.outline(w, propose.Route{Prefix: n.Prefix, Attrs: u.Attrs}) {

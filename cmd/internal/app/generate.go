@@ -53,7 +53,7 @@ func (g Generate) Run(ctx context.Context) (propose.Seen, error) {
 		return seen, err
 	}
 	watch := watchOf(sortedPrefixes(find.prefixes), seen.ASNs)
-	gather := newGatherer(find, watch)
+	gather := newGatherer(find, seen.ASNs, watch)
 	stats, err := g.pass(ctx, inputs, watch, seen.ASNs, gather, true)
 	if err != nil {
 		return seen, err
@@ -206,17 +206,20 @@ func discover(ctx context.Context, inputs []archive.Input) ([]route.ASN, string,
 	if _, err := (Generate{}).pass(ctx, inputs, watchOf(all, nil), nil, d, false); err != nil && !errors.Is(err, errEnough) {
 		return nil, "", err
 	}
-	told, how := d.own, "told by routes with an empty AS_PATH"
-	if len(told) == 0 {
-		told, how = d.routers, "told by the routers of the BMP stream"
-	}
-	delete(told, 0)
-	if len(told) == 0 {
-		return nil, "", errASNs
+	how := "told by routes with an empty AS_PATH"
+	if len(d.routers) > 0 {
+		how = "told by the routers of the BMP stream"
 	}
 	var asns []route.ASN
-	for a := range told {
-		asns = append(asns, a)
+	for _, told := range []map[route.ASN]bool{d.own, d.routers} {
+		for a := range told {
+			if !a.Reserved() {
+				asns = append(asns, a)
+			}
+		}
+	}
+	if len(asns) == 0 {
+		return nil, "", errASNs
 	}
 	return asns, how, nil
 }

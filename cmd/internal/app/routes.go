@@ -121,7 +121,7 @@ func orZero[T any](v *T) (out T) {
 	return out
 }
 
-// MarshalJSON of a path has no way back, so that it is passed over when read: as_path says the same.
+// wireRoute is a route as it is read back. Its path as a list has no way back, and is passed over: as_path says the same.
 type wireRoute struct {
 	shownRoute
 	Path json.RawMessage `json:"path"`
@@ -146,7 +146,7 @@ func Ask(ctx context.Context, daemon string, asns []route.ASN) (propose.Seen, er
 	if err := json.NewDecoder(body).Decode(&got); err != nil {
 		return propose.Seen{}, fmt.Errorf("the daemon at %s: its answer can't be read: %w", u.Redacted(), err)
 	}
-	seen := propose.Seen{ASNs: asns, From: []string{"the daemon at " + u.Redacted()}, Newest: got.Time}
+	seen := propose.Seen{ASNs: asns, From: []string{"the daemon at " + u.Redacted()}}
 	if len(asns) == 0 {
 		seen.ASNs, seen.Told = got.ASNs, "told by the daemon's configuration"
 	}
@@ -188,9 +188,15 @@ func fromShown(vantages []shownVantage, routes []wireRoute, seen *propose.Seen) 
 	}
 	for i, r := range routes {
 		v := byName[r.Vantage]
+		if v == nil || !r.Prefix.IsValid() {
+			return fmt.Errorf("the daemon's answer: route %d has no prefix, or is of a vantage that it doesn't list", i)
+		}
 		a, err := r.attrs()
-		if v == nil || err != nil || !r.Prefix.IsValid() {
-			return fmt.Errorf("the daemon's answer: route %d (%s) makes no sense: %w", i, r.Prefix, errors.Join(err))
+		if err != nil {
+			return fmt.Errorf("the daemon's answer: route %d (%s): %w", i, r.Prefix, err)
+		}
+		if r.Since.After(seen.Newest) {
+			seen.Newest = r.Since
 		}
 		seen.Routes = append(seen.Routes, propose.Route{Vantage: v, Prefix: r.Prefix.Masked(), Attrs: a})
 	}

@@ -29,8 +29,8 @@ var update = flag.Bool("update", false, "write what came out as what is expected
 // and which incidents must come of it, to the second.
 //
 //	-- anywatch.yaml --   the configuration; other files (vrps.json, reload.yaml) may stand beside it
-//	-- vantages --        NAME internal|external AS [add-path]
-//	-- events --          HH:MM:SS NAME announce PREFIX [path …] [id N] [community C]…  |  withdraw PREFIX [id N]
+//	-- vantages --        NAME internal|external AS [add-path] [peer ADDRESS]
+//	-- events --          HH:MM:SS NAME announce PREFIX [path …] [id N] [community C]… [large L]… [next-hop A] [originator A]  |  withdraw PREFIX [id N]
 //	                      HH:MM:SS NAME up|down|lost|gap|synchronised|table-v4|end-of-rib-v4|end-of-rib-v6 [reason]
 //	                      HH:MM:SS NAME counts PREFIXES of LIMIT
 //	                      HH:MM:SS feed NAME down [keep DURATION] REASON  |  feed NAME up [REASON]
@@ -143,6 +143,9 @@ func (p *player) vantage(words []string) {
 	if words[1] == "external" {
 		v.Scope = collector.External
 	}
+	if i := slices.Index(words, "peer"); i > 0 {
+		v.Peer = netip.MustParseAddr(words[i+1])
+	}
 	p.vantages[words[0]] = p.registry.Register(v)
 }
 
@@ -150,11 +153,14 @@ func (p *player) vantage(words []string) {
 func (p *player) change(c detector.Change) {
 	i := c.Incident
 	text := fmt.Sprintf("%s %-8s %-8s %s", c.Time.Format("15:04:05"), c.Event, i.Severity, i.Kind)
-	if i.Subject != nil {
-		p.subjectChange(c, text)
+	if i.Subject != nil || i.Path == nil {
+		p.condition(c, text)
 		return
 	}
 	text += " " + i.Prefix.String()
+	if i.Site != nil {
+		text += " " + *i.Site
+	}
 	if i.Origin != nil {
 		text += " " + i.Origin.String()
 	}
@@ -177,10 +183,23 @@ func (p *player) change(c detector.Change) {
 	p.out = append(p.out, text+"\n")
 }
 
-// subjectChange notes a change of an incident about a feed or a vantage: what it says matters there.
-func (p *player) subjectChange(c detector.Change, text string) {
+// condition notes a change of an incident about a feed, a vantage, a site: what it says matters there.
+func (p *player) condition(c detector.Change, text string) {
 	i := c.Incident
-	text += " " + *i.Subject
+	if i.Site != nil {
+		text += " " + *i.Site
+	}
+	if i.Prefix == nil {
+		text += " " + *i.Subject
+	} else {
+		text += " " + i.Prefix.String()
+	}
+	if i.PreExisting {
+		text += " pre-existing"
+	}
+	if i.Vantages.Of > 0 {
+		text += fmt.Sprintf(" of=%d", i.Vantages.Of)
+	}
 	if i.Reopened > 0 {
 		text += fmt.Sprintf(" reopened=%d", i.Reopened)
 	}
@@ -295,6 +314,24 @@ func parseUpdate(words []string) (u route.Update, err error) {
 				return u, err
 			}
 			attrs.Communities = append(attrs.Communities, c)
+			i++
+		case "large":
+			c, err := route.ParseLargeCommunity(rest[i+1])
+			if err != nil {
+				return u, err
+			}
+			attrs.Large = append(attrs.Large, c)
+			i++
+		case "next-hop", "originator":
+			a, err := netip.ParseAddr(rest[i+1])
+			if err != nil {
+				return u, err
+			}
+			if rest[i] == "next-hop" {
+				attrs.NextHop = a
+			} else {
+				attrs.OriginatorID = a
+			}
 			i++
 		case "path":
 		default:

@@ -129,7 +129,9 @@ type Site struct {
 	Name     string
 	Location Location
 	// Match: a path belongs to the first site one of whose matchers fits.
-	Match  []Matcher
+	Match []Matcher
+	// Drain are communities of a path that its site is about to withdraw, besides GRACEFUL_SHUTDOWN.
+	Drain  []route.Community
 	Health *Health
 }
 

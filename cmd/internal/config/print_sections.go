@@ -3,6 +3,8 @@ package config
 import (
 	"net/netip"
 	"strconv"
+
+	"anywatch/collector/route"
 )
 
 func (s Site) print() group {
@@ -15,6 +17,9 @@ func (s Site) print() group {
 		g = append(g, field{"location", location})
 	}
 	g = append(g, field{"match", each(s.Match, Matcher.print)})
+	if len(s.Drain) > 0 {
+		g = append(g, field{"drain", flowOf(s.Drain, func(c route.Community) string { return safe(c.String()) })})
+	}
 	if s.Health != nil {
 		g = append(g, field{"health", s.Health.print()})
 	}

@@ -11,7 +11,7 @@ import (
 var kinds = []string{
 	"origin-hijack", "subprefix-hijack", "superprefix", "squatting", "unexpected-upstream", "forged-path", "route-leak", "scope-leak",
 	"rpki-invalid", "new-prefix", "more-specific", "site-missing", "site-unexpected", "site-inconsistent", "too-few-sites", "twin-mismatch",
-	"flapping", "visibility-loss", "zombie", "blackholed", "catchment-shift", "announced-unhealthy", "healthy-withdrawn", "feed-lost",
+	"flapping", "visibility-loss", "zombie", "blackholed", "catchment-shift", "announced-unhealthy", "healthy-withdrawn", "feed-lost", "prefix-limit", "stale-vantage",
 	"rpki-stale", "rpki-anchor-drop", "roa-changed", "roa-expiring", "roa-missing",
 }
 

@@ -17,6 +17,11 @@ func (r *reader) sites(root *section) ([]Site, names) {
 		s.each("match", "{community: 64500:101}", func(m *section) {
 			site.Match = append(site.Match, matcher(m))
 		})
+		for _, c := range many(s, "drain", community) {
+			if c != nil {
+				site.Drain = append(site.Drain, *c)
+			}
+		}
 		if h := s.optional("health", "{tcp: {address: 192.0.2.1:53}}"); h != nil {
 			site.Health = health(h)
 		}
