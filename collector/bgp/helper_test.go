@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -47,12 +48,21 @@ func (l *logs) String() string {
 	return l.buf.String()
 }
 
+// clock is the time of day, or later.
+type clock struct{ ahead atomic.Int64 }
+
+// Now is what the clock shows.
+func (c *clock) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
+
 // station is a running source under test.
 type station struct {
 	t        *testing.T
 	source   *Source
 	counters *collector.Counters
 	logs     *logs
+	clock    *clock
 	events   chan collector.Event
 	stop     func() error
 }
@@ -72,13 +82,14 @@ func config(neighbors ...Neighbor) Config {
 // start runs a source until the test ends.
 func start(t *testing.T, cfg Config) *station {
 	t.Helper()
-	l := new(logs)
+	l, c := new(logs), new(clock)
 	d := deps(l)
+	d.Now = c.Now
 	source, err := New(cfg, d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &station{t: t, source: source, counters: d.Counters, logs: l, events: make(chan collector.Event, 1000)}
+	s := &station{t: t, source: source, counters: d.Counters, logs: l, clock: c, events: make(chan collector.Event, 1000)}
 	s.run(collector.SinkFunc(func(ctx context.Context, ev collector.Event) error {
 		select {
 		case s.events <- ev:
@@ -114,6 +125,18 @@ func (s *station) wait(kind collector.Kind) collector.Event {
 		case <-late:
 			s.t.Fatalf("no %v event came; the log says:\n%s", kind, s.logs)
 		}
+	}
+}
+
+// next gives the next event.
+func (s *station) next() collector.Event {
+	s.t.Helper()
+	select {
+	case ev := <-s.events:
+		return ev
+	case <-time.After(patience):
+		s.t.Fatalf("no event came; the log says:\n%s", s.logs)
+		return collector.Event{}
 	}
 }
 

@@ -48,7 +48,9 @@ func BenchmarkSession(b *testing.B) {
 		{"anywatch", func(b *testing.B, tables chan<- struct{}) netip.AddrPort { return receiveSource(b, 0, tables) }},
 		{"anywatch-max_prefixes", func(b *testing.B, tables chan<- struct{}) netip.AddrPort { return receiveSource(b, 1e6, tables) }},
 		{"corebgp", receiveCore},
-		{"discard", func(b *testing.B, tables chan<- struct{}) netip.AddrPort { return receiveNothing(b, len(table), tables) }},
+		{"discard", func(b *testing.B, tables chan<- struct{}) netip.AddrPort {
+			return receiveNothing(b, len(table), tables)
+		}},
 	} {
 		b.Run(to.name, func(b *testing.B) {
 			tables := make(chan struct{}, 1)

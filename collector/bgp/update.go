@@ -38,6 +38,9 @@ func (s *session) take(at time.Time, body []byte) (route.Class, error) {
 		s.in.Tally.Malformed++
 		err = &collector.Malformed{Vantage: s.vantage, Class: route.TreatAsWithdraw, Err: s.zero}
 	}
+	if err == nil {
+		return route.Intact, nil
+	}
 	var bad *collector.Malformed
 	if errors.As(err, &bad) {
 		s.src.malformed(s.vantage.Name(), err, body)

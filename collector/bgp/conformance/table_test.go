@@ -1,0 +1,74 @@
+//go:build interop
+
+package conformance
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"anywatch/collector"
+	"anywatch/collector/internal/peers"
+)
+
+const tableSize = 300000
+
+// manyPrefixes are so many prefixes of 24 bits, one after the other, with the watched one in their middle.
+func manyPrefixes(n int) []netip.Prefix {
+	list := make([]netip.Prefix, n)
+	for i := range list {
+		var a [4]byte
+		binary.BigEndian.PutUint32(a[:], 20<<24+uint32(i)<<8)
+		list[i] = netip.PrefixFrom(netip.AddrFrom4(a), 24)
+	}
+	list[n/2] = four
+	return list
+}
+
+// runTable starts a daemon that shows the station a table. GoBGP reads none from a file: BIRD gives it to it, as its client.
+func (s *station) runTable(at netip.Addr, m peers.Make, table []netip.Prefix) (p *peers.Speaker, more *peers.Speaker) {
+	s.t.Helper()
+	spec := s.spec(at, ourAS)
+	if m != peers.GoBGP {
+		spec.Table = table
+		p = peers.Run(s.t, m, spec)
+		return p, p
+	}
+	from := newAddress()
+	spec.Clients, spec.ClusterID = []netip.Addr{from}, cluster
+	p = peers.Run(s.t, m, spec)
+	feeder := peers.Spec{Address: from, Port: freePort(s.t, from), ASN: ourAS, StationAS: ourAS, Station: netip.AddrPortFrom(spec.Address, spec.Port), Table: table}
+	return p, peers.Run(s.t, peers.BIRD, feeder)
+}
+
+// TestTable: a table of 300,000 routes comes whole, is counted to the last prefix, and the watched one among them is found.
+func TestTable(t *testing.T) {
+	for _, m := range everyMake {
+		t.Run(string(m), func(t *testing.T) {
+			at := newAddress()
+			s := start(t, over4, watched, neighbor(at, ourAS))
+			_, from := s.runTable(at, m, manyPrefixes(tableSize))
+			s.shows("192.0.2.0/24 []")
+			s.counts(tableSize)
+			// What comes after the table is counted after it: then it was no more than that.
+			from.Announce(peers.Route{Prefix: more})
+			s.shows("192.0.2.0/24 []", "192.0.2.0/25 []")
+			s.counts(tableSize + 1)
+			if matched := s.counters.Matched.Load(); matched != 2 {
+				t.Errorf("%d updates matched", matched)
+			}
+			if lost := s.told(collector.FeedLost); len(lost) > 0 {
+				t.Errorf("the session was lost: %s", lost[0].Reason)
+			}
+			s.unharmed()
+		})
+	}
+}
+
+// counts waits until so many prefixes were counted.
+func (s *station) counts(n uint64) {
+	s.t.Helper()
+	eventuallyOr(s.t, func() string { return fmt.Sprintf("%d prefixes were counted, want %d", s.counters.Prefixes.Load(), n) },
+		func() bool { return s.counters.Prefixes.Load() == n })
+}
