@@ -98,33 +98,6 @@ func TestCutCaptures(t *testing.T) {
 	}
 }
 
-// One connection after another, as parts of one file: what a peer down ends, a peer up begins anew.
-func TestPartsOfOneSession(t *testing.T) {
-	s, events := replay(t)
-	for _, part := range []string{"1-bmp-init-and-peer-ups", "2-bmp-route-monitoring-updates", "3-bmp-loc-rib-peer-down", "4-bmp-route-monitoring-withdrawals-updates",
-		"6-bmp-loc-rib-peer-up", "7-bmp-global-peer-down", "8-bmp-global-peer-up"} {
-		f := openData(t, "bmp-traffic-reproducer/pcaps/ipfix-bmp-scenario-PART"+part+".bmp")
-		if err := s.Replay(context.Background(), f, time.Time{}, func(err error) { t.Error(err) }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	up := map[string]int{}
-	for _, ev := range *events {
-		switch ev.Kind {
-		case collector.PeerUp:
-			up[ev.Vantage.Name()]++
-		case collector.PeerDown:
-			up[ev.Vantage.Name()]--
-			if up[ev.Vantage.Name()] < 0 {
-				t.Errorf("%s went down without having been up", ev.Vantage.Name())
-			}
-		}
-	}
-	if len(up) == 0 {
-		t.Error("no vantage came up")
-	}
-}
-
 // Inputs that once crashed BGP parsers, each in a Route Monitoring message: every one is read or counted as malformed.
 func TestFuzzCorpus(t *testing.T) {
 	gz, err := gzip.NewReader(openData(t, "fuzz-corpi/corpi-bgp.tar.gz"))
