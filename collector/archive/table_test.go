@@ -31,7 +31,9 @@ func (r *rig) steps() string {
 func TestTables(t *testing.T) {
 	at := func(n int) time.Time { return time.Unix(int64(t0+n), 0) }
 	entry := func(n int) []byte { return table(t0, t0+n)[len(table(t0, t0))-50:] } // without the index
-	whole := func(n string) string { return n + " table-begins; " + n + " routes; " + n + " end-of-rib; " + n + " synchronised" }
+	whole := func(n string) string {
+		return n + " table-begins; " + n + " routes; " + n + " end-of-rib; " + n + " synchronised"
+	}
 	for _, c := range []struct {
 		name   string
 		inputs [][]byte

@@ -111,6 +111,7 @@ func TestTables(t *testing.T) {
 // TestLostPartOfTable: a table of which a part was lost or passed over says nothing about what is not in it, but the next one does.
 func TestLostPartOfTable(t *testing.T) {
 	const a = "192.0.2.0/24"
+	heard := as4(t0, announce("203.0.113.0/24", 64501))
 	begins, shown := "0 64501 table-begins v4; 0 64502 table-begins v4; ", "0 64501 routes +192.0.2.0/24"
 	ends := "; 0 64501 end-of-rib v4; 0 64501 synchronised; 0 64502 end-of-rib v4"
 	for _, c := range []struct {
@@ -122,9 +123,9 @@ func TestLostPartOfTable(t *testing.T) {
 		{"at the end", []any{view(t0, ""), shows(t0, 0, a), "lost"}, begins + shown + "; 0 64501 gap"},
 		{"before the first route", []any{view(t0, ""), "lost", shows(t0, 0, a)}, shown},
 		{"before the index", []any{"lost", view(t0, ""), shows(t0, 0, a)}, begins + shown + ends},
-		{"before a table", []any{as4(t0, bgp(4)), "lost", as4(t0, bgp(4)), view(t0, ""), shows(t0, 0, a)}, "0 64501 gap; " + begins + shown + ends},
-		{"between updates, twice", []any{as4(t0, bgp(4)), "lost", "lost", as4(t0, bgp(4)), as4(t0, bgp(4)), "lost", as4(t0, bgp(4))}, "0 64501 gap; 0 64501 gap"},
-		{"nobody was heard", []any{"lost", as4(t0, bgp(4))}, ""},
+		{"before a table", []any{heard, "lost", heard, view(t0, ""), shows(t0, 0, a)}, "0 64501 gap; " + begins + shown + ends},
+		{"between updates, twice", []any{heard, "lost", "lost", heard, heard, "lost", heard}, "0 64501 gap; 0 64501 gap"},
+		{"nobody was heard", []any{as4(t0, bgp(4)), "lost", heard}, ""},
 		{"its first route is passed over", []any{view(t0, ""), "leave", shows(t0, 0, a), shows(t0, 0, a)}, shown},
 		{"its last route is passed over", []any{view(t0, ""), shows(t0, 0, a), "leave", shows(t0, 0, a)}, begins + shown},
 		{"an update after it is passed over", []any{view(t0, ""), shows(t0, 0, a), "leave", as4(t0, bgp(4))}, begins + shown + ends},
@@ -220,6 +221,50 @@ func TestStateChanges(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestTurned: a writer that puts itself in the place of the peer, in state changes and entries, is seen through.
+func TestTurned(t *testing.T) {
+	own, peer := addr("203.0.113.1"), addr("198.51.100.1")
+	from := func(width, local int) []byte {
+		return join(u32(64999)[4-width:], u32(local)[4-width:], u16(0), u16(1), own, peer)
+	}
+	up, down := join(u16(5), u16(6)), join(u16(6), u16(1))
+	attrs := join(attribute(0x40, 1, []byte{0}), asPath(2, 64501))
+	route := func(family int, hop []byte, prefix string) []byte {
+		return record(t0, 16, 2, from(2, 64501), u16(0), u16(1), u32(t0), u16(family), []byte{1, byte(len(hop))}, hop, nlri(0, prefix), u16(len(attrs)), attrs)
+	}
+	for _, c := range []struct {
+		name    string
+		records []byte
+		want    string
+	}{
+		{"it does not know the AS of its peer yet", join(record(t0, 16, 0, from(2, 0), u16(2), u16(4)), record(t0, 16, 5, from(4, 64501), up), record(t0, 16, 5, from(4, 64501), down)),
+			"0 64501 peer-up; 0 64501 peer-down"},
+		{"messages were heard", join(as4(t0, announce("203.0.113.0/24", 64501)), record(t0, 16, 5, from(4, 64501), down)), "0 64501 peer-down"},
+		{"nothing tells", record(t0, 16, 5, from(4, 64501), down), "0 64999 peer-down"},
+		{"who does it right", join(as4(t0, announce("203.0.113.0/24", 64501)), record(t0, 16, 5, between(4, 64501, "198.51.100.1"), down)), "0 64501 peer-down"},
+		{"entries", route(1, addr("198.51.100.7"), "192.0.2.0/24"), "0 64501 table-begins v4; 0 64501 routes +192.0.2.0/24; 0 64501 end-of-rib v4; 0 64501 synchronised"},
+		{"entries of IPv6", route(2, addr("2001:db8:9::7"), "2001:db8:1::/48"), "0 64501 table-begins v6; 0 64501 routes +2001:db8:1::/48; 0 64501 end-of-rib v6; 0 64501 synchronised"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			r.read(c.records)
+			if got := brief(r.events); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+			for _, ev := range r.events {
+				if got := ev.Vantage.Peer.String(); ev.Vantage.PeerAS == 64501 && got != "198.51.100.1" {
+					t.Errorf("peer %s", got)
+				}
+				for _, u := range ev.Updates {
+					if hop := u.Attrs.NextHop.String(); hop != "198.51.100.7" && hop != "2001:db8:9::7" {
+						t.Errorf("next hop %s", hop)
+					}
+				}
+			}
+		})
 	}
 }
 

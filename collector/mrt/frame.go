@@ -26,8 +26,9 @@ const headerSize = 12
 // a few hundred thousand octets.
 const MaxRecord = 4 << 20
 
-// Window is how many octets Split may need to see at once: a record, and another one inside its claimed extent that may reach out of it.
-const Window = 2*MaxRecord + 2*headerSize
+// Window is how many octets Split may need to see at once: a record, another one inside its claimed extent that may reach out of it, and one after
+// that.
+const Window = 3*MaxRecord + 2*headerSize
 
 // earliest is the first credible timestamp, 1990: BGP is hardly older, and zeros or text read as a time before it.
 const earliest = 631152000
@@ -36,7 +37,8 @@ const earliest = 631152000
 // octets are needed, or, when b goes to the end of the input, that nothing more can be read; either way skip octets can be given up.
 //
 // A record is believed when its header is credible and the next header too. When they contradict each other, the records found inside
-// the first one's claimed extent decide: then its length is wrong; otherwise the noise comes after it.
+// the first one's claimed extent decide: then its length is wrong; otherwise the noise comes after it. What is found behind noise must look like
+// a record in its body, too.
 func Split(b []byte, end bool) (skip, size int) {
 	v, size := judge(b, end)
 	switch {
@@ -70,14 +72,63 @@ func search(b []byte, limit int, end bool) (skip, size int) {
 		if !telling(b[skip:]) {
 			continue
 		}
-		switch v, size := judge(b[skip:], end); v {
-		case credible:
-			return skip, size
-		case unsure:
+		v, size := judge(b[skip:], end)
+		switch {
+		case v == unsure:
 			return skip, 0
+		case v == noRecord || !plausible(b[skip:skip+size]):
+		case skip+headerSize > limit && limit < len(b) && !near(b, b[skip:]):
+			// Its header lies across the end of the record before: either that one lost some octets, or this one did, of its own beginning. The
+			// time tells: with octets of another record in it, it is far away.
+		default:
+			return skip, size
 		}
 	}
 	return limit, 0
+}
+
+// near tells whether two headers are of times that are half a day apart at most.
+func near(a, b []byte) bool {
+	const halfDay = 12 * 60 * 60
+	apart := int64(binary.BigEndian.Uint32(a)) - int64(binary.BigEndian.Uint32(b))
+	return -halfDay <= apart && apart <= halfDay
+}
+
+// plausible tells whether the body of a record of a telling type looks like one.
+func plausible(record []byte) bool {
+	typ, subtype, b := binary.BigEndian.Uint16(record[4:]), binary.BigEndian.Uint16(record[6:]), record[headerSize:]
+	var err error
+	switch {
+	case typ == typeBGP4MPET && len(b) < 4:
+		return false
+	case typ == typeBGP4MPET:
+		return plausibleSession(subtype, b[4:])
+	case typ == typeBGP4MP:
+		return plausibleSession(subtype, b)
+	case typ == typeTableDump && (subtype == dumpIPv4 || subtype == dumpIPv4AS4):
+		return len(b) > 22 && b[8] <= 32
+	case typ == typeTableDump:
+		return len(b) > 46 && b[20] <= 128
+	case typ == typeTableDumpV2 && (subtype == ribIPv4Unicast || subtype == ribIPv4UnicastPath):
+		_, _, _, err = cutRoute(b[min(4, len(b)):], afiIPv4, safiUnicast)
+	case typ == typeTableDumpV2 && (subtype == ribIPv6Unicast || subtype == ribIPv6UnicastPath):
+		_, _, _, err = cutRoute(b[min(4, len(b)):], afiIPv6, safiUnicast)
+	case typ == typeTableDumpV2 && subtype == peerIndexTable:
+		return len(b) >= 8 && len(b) >= 8+int(binary.BigEndian.Uint16(b[4:]))
+	}
+	return err == nil
+}
+
+func plausibleSession(subtype uint16, b []byte) bool {
+	var wide bool
+	switch subtype {
+	case snapshot:
+		return true
+	case messageAS4, stateChangeAS4, messageAS4Local, messageAS4AddPath, messageAS4LocalAddPath:
+		wide = true
+	}
+	_, rest, err := openSession(b, wide)
+	return err == nil && len(rest) >= 4
 }
 
 // telling looks for the types that hold routes, which are hardly met by chance; the others have numbers that are small enough to be met in
@@ -110,17 +161,32 @@ func judge(b []byte, end bool) (v verdict, size int) {
 		return unsure, 0
 	case !ok:
 		return noRecord, 0
-	case size == len(b) && end:
-		return credible, size
-	case len(b) >= size+headerSize:
-		if _, ok := header(b[size:]); ok {
-			return credible, size
-		}
-		return noRecord, size
-	case end:
-		return noRecord, size
 	}
-	return unsure, size
+	return follows(b, size, end), size
+}
+
+// follows tells whether a record of this size is followed by another one, or by the end. Headers of types that are easily met by chance must be
+// followed by one more.
+func follows(b []byte, size int, end bool) verdict {
+	for range 2 {
+		switch {
+		case size == len(b) && end:
+			return credible
+		case len(b) < size+headerSize && end:
+			return noRecord
+		case len(b) < size+headerSize:
+			return unsure
+		}
+		next, ok := header(b[size:])
+		if !ok {
+			return noRecord
+		}
+		if telling(b[size:]) {
+			return credible
+		}
+		size += next
+	}
+	return credible
 }
 
 // header gives the size of the record that a header announces; false when its time, type, subtype or length is not credible.

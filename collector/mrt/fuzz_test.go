@@ -1,7 +1,11 @@
 package mrt_test
 
 import (
+	"context"
 	"testing"
+
+	"anywatch/collector"
+	"anywatch/collector/mrt"
 )
 
 // FuzzRecord: whatever the octets, reading ends, every octet is accounted for, in pieces as at once, and each record is counted once.
@@ -35,6 +39,44 @@ func FuzzRecord(f *testing.F) {
 		}
 		if got.Matched+got.Skipped != got.Updates {
 			t.Fatalf("matched and skipped are not all updates: %+v", got)
+		}
+	})
+}
+
+// FuzzTables: whichever records are lost or passed over, a vantage is synchronised only after its table began.
+func FuzzTables(f *testing.F) {
+	a := shows(t0, 0, "192.0.2.0/24")
+	f.Add(join(view(t0, ""), a, a, view(t0, ""), a), uint64(0))
+	f.Add(join(view(t0, "x"), a, view(t0, "y"), a, as4(t0, bgp(4)), view(t0, "x"), a), uint64(0b100100))
+	f.Add(join(dumped(t0, 1, "192.0.2.0/24"), dumped(t0, 2, "192.0.2.0/24"), dumped(t0, 1, "192.0.2.0/24")), uint64(0b010))
+	f.Fuzz(func(t *testing.T, b []byte, passed uint64) {
+		r := newRig(t)
+		for ; len(b) > 0; passed >>= 1 {
+			skip, size := mrt.Split(b, true)
+			if skip > 0 {
+				r.stream.Lost()
+			}
+			switch record := b[skip : skip+size]; {
+			case size == 0:
+			case passed&1 == 0:
+				r.record(record)
+			default:
+				r.must(r.stream.Leave(context.Background(), record))
+			}
+			b = b[skip+size:]
+		}
+		r.read(nil)
+		begun := map[collector.VantageID]bool{}
+		for _, ev := range r.events {
+			switch ev.Kind {
+			case collector.TableBegins:
+				begun[ev.Vantage.ID] = true
+			case collector.Synchronised:
+				if !begun[ev.Vantage.ID] {
+					t.Fatalf("%s is synchronised and showed no table", ev.Vantage.Name())
+				}
+				begun[ev.Vantage.ID] = false
+			}
 		}
 	})
 }

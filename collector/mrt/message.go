@@ -35,10 +35,10 @@ const (
 )
 
 // session is the beginning of every BGP4MP record: who talks with whom.
-type session struct {
-	key   peerKey
-	local route.ASN
-}
+type session struct{ key, local peerKey }
+
+// turned looks at the session from its other end.
+func (s session) turned() session { return session{s.local, s.key} }
 
 // openSession reads it and gives what follows: peer AS, local AS, interface, address family, peer address, local address (RFC 6396 section 4.4.1).
 func openSession(b []byte, wide bool) (s session, rest []byte, err error) {
@@ -47,13 +47,13 @@ func openSession(b []byte, wide bool) (s session, rest []byte, err error) {
 		if len(b) < 12 {
 			return s, nil, errShort
 		}
-		s.key.asn, s.local = route.ASN(binary.BigEndian.Uint32(b)), route.ASN(binary.BigEndian.Uint32(b[4:]))
+		s.key.asn, s.local.asn = route.ASN(binary.BigEndian.Uint32(b)), route.ASN(binary.BigEndian.Uint32(b[4:]))
 		afi, b = binary.BigEndian.Uint16(b[10:]), b[12:]
 	} else {
 		if len(b) < 8 {
 			return s, nil, errShort
 		}
-		s.key.asn, s.local = route.ASN(binary.BigEndian.Uint16(b)), route.ASN(binary.BigEndian.Uint16(b[2:]))
+		s.key.asn, s.local.asn = route.ASN(binary.BigEndian.Uint16(b)), route.ASN(binary.BigEndian.Uint16(b[2:]))
 		afi, b = binary.BigEndian.Uint16(b[6:]), b[8:]
 	}
 	size := 4
@@ -68,6 +68,7 @@ func openSession(b []byte, wide bool) (s session, rest []byte, err error) {
 		return s, nil, errShort
 	}
 	s.key.setAddr(b[:size])
+	s.local.setAddr(b[size : 2*size])
 	return s, b[2*size:], nil
 }
 
@@ -95,7 +96,7 @@ func (s *Stream) bgp4mp(ctx context.Context, subtype uint16, b []byte) error {
 		return err
 	}
 	se.key.sent = sent
-	p, err := s.peer(se.key, se.local)
+	p, err := s.peer(se.key, se.local.asn)
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,6 @@ func (s *Stream) bgp4mp(ctx context.Context, subtype uint16, b []byte) error {
 
 // message takes a whole BGP message. Octets after it, within the record, are nobody's and ignored.
 func (s *Stream) message(ctx context.Context, p *peer, rd *collector.Reader, b []byte) error {
-	s.hear(p)
 	if len(b) < bgpHeader {
 		return errShort
 	}
@@ -124,6 +124,7 @@ func (s *Stream) message(ctx context.Context, p *peer, rd *collector.Reader, b [
 	if size < bgpHeader {
 		return errLength
 	}
+	s.hear(p)
 	return s.in.Update(ctx, p.vantage, s.at, b[bgpHeader:size], rd)
 }
 
@@ -164,10 +165,11 @@ func (s *Stream) stateChange(ctx context.Context, b []byte, wide bool) error {
 	if err != nil {
 		return err
 	}
+	se = s.fromOutside(se)
 	if from == to || from != established && to != established {
 		return nil
 	}
-	p, err := s.peer(se.key, se.local)
+	p, err := s.peer(se.key, se.local.asn)
 	if err != nil {
 		return err
 	}
@@ -177,6 +179,16 @@ func (s *Stream) stateChange(ctx context.Context, b []byte, wide bool) error {
 		ev.Kind = collector.PeerDown
 	}
 	return s.in.Out.Emit(ctx, ev)
+}
+
+// fromOutside gives the session as the collector sees its peer. OpenBSD's bgpd writes state changes with itself in the place of the peer, and gives
+// itself away by a local AS of zero, before it knows the number of the peer; or the messages of the session tell.
+func (s *Stream) fromOutside(se session) session {
+	s.turned = s.turned || se.local.asn == 0
+	if s.turned || s.peers[se.key] == nil && s.peers[se.local] != nil {
+		return se.turned()
+	}
+	return se
 }
 
 // states reads the two states of a change, the old one first.

@@ -8,7 +8,9 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"anywatch/collector"
@@ -25,11 +27,13 @@ type printer struct {
 	head   string // type and time of the record at hand
 	kind   string // A for updates, B for tables
 	paths  bool   // path identifiers are written
-	note   string // what is written behind each line that the stream alone would not give
+	kinds  map[collector.Kind]int
+	routes map[string][]string // by the address of the peer, each once
+	note   string              // what is written behind each line that the stream alone would not give
 }
 
 func newPrinter() *printer {
-	p := &printer{}
+	p := &printer{kinds: map[collector.Kind]int{}, routes: map[string][]string{}}
 	all := screen.NewWatch([]netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}, nil, screen.Shortest{})
 	in := &collector.Intake{Screen: screen.New(screen.NewLive(all)), Out: collector.SinkFunc(p.event)}
 	p.stream = mrt.NewStream(in, collector.NewRegistry(), nil, mrt.NewTables())
@@ -83,15 +87,29 @@ func (p *printer) take(record []byte) {
 }
 
 func (p *printer) event(_ context.Context, ev collector.Event) error {
+	p.kinds[ev.Kind]++
 	for _, u := range ev.Updates {
 		for _, n := range u.Withdrawn {
 			p.line("W", ev.Vantage.Peer, ev.Vantage.PeerAS, prefix(n.Prefix))
 		}
 		for _, n := range u.Announced {
+			peer := ev.Vantage.Peer.String()
+			p.routes[peer] = append(p.routes[peer], n.Prefix.String())
 			p.line(p.kind, ev.Vantage.Peer, ev.Vantage.PeerAS, p.announced(n, u.Attrs))
 		}
 	}
 	return nil
+}
+
+// shown lists who showed which prefixes, a line for each peer.
+func (p *printer) shown() string {
+	var out []string
+	for _, peer := range slices.Sorted(maps.Keys(p.routes)) {
+		routes := p.routes[peer]
+		slices.Sort(routes)
+		out = append(out, peer+": "+strings.Join(slices.Compact(routes), " "))
+	}
+	return strings.Join(out, "\n")
 }
 
 func (p *printer) line(kind string, peer netip.Addr, asn route.ASN, rest string) {

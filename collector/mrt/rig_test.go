@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync"
 	"testing"
 
 	"anywatch/collector"
@@ -25,9 +26,13 @@ type rig struct {
 	skipped   int // octets that were no record
 }
 
+// watched is compiled once: tests that read thousands of small inputs would spend their time on it.
+var watched = sync.OnceValue(func() *screen.Live {
+	return screen.NewLive(screen.NewWatch([]netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
+		[]route.ASN{ourAS}, screen.Shortest{IPv4: 8, IPv6: 19}))
+})
+
 func newRig(tb testing.TB) *rig {
-	watch := screen.NewWatch([]netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
-		[]route.ASN{ourAS}, screen.Shortest{IPv4: 8, IPv6: 19})
 	r := &rig{tb: tb}
 	sink := collector.SinkFunc(func(_ context.Context, ev collector.Event) error {
 		if ev.Kind == collector.Heard { // every vantage's first event; the tests are about what follows
@@ -36,7 +41,7 @@ func newRig(tb testing.TB) *rig {
 		r.events = append(r.events, ev)
 		return nil
 	})
-	r.in = &collector.Intake{Screen: screen.New(screen.NewLive(watch)), Out: sink}
+	r.in = &collector.Intake{Screen: screen.New(watched()), Out: sink}
 	r.stream = mrt.NewStream(r.in, collector.NewRegistry(), []route.ASN{ourAS}, mrt.NewTables())
 	return r
 }
@@ -46,7 +51,9 @@ func (r *rig) read(b []byte) {
 	r.tb.Helper()
 	for len(b) > 0 {
 		skip, size := mrt.Split(b, true)
-		r.skipped += skip
+		if r.skipped += skip; skip > 0 {
+			r.stream.Lost()
+		}
 		if size > 0 {
 			r.record(b[skip : skip+size])
 		}
@@ -57,8 +64,11 @@ func (r *rig) read(b []byte) {
 	}
 }
 
-func (r *rig) record(b []byte) {
-	err := r.stream.Record(context.Background(), b)
+func (r *rig) record(b []byte) { r.must(r.stream.Record(context.Background(), b)) }
+
+// must notes a record that was passed over; another error fails the test.
+func (r *rig) must(err error) {
+	r.tb.Helper()
 	if err == nil {
 		return
 	}

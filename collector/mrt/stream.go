@@ -56,6 +56,8 @@ type Stream struct {
 	tables  *Tables
 	dump    dump
 	lost    bool // octets before the next record are none
+	turned  bool // state changes have the collector in the place of the peer
+	scratch []byte
 	entry   collector.Reader
 	at      time.Time // of the newest record
 }

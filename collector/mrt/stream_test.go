@@ -152,7 +152,7 @@ func TestRecords(t *testing.T) {
 				"20 mrt:AS200000/2001:db8:9::2 end-of-rib IPv4",
 			},
 			collector.Tally{Messages: 2, Updates: 1, Prefixes: 1, Matched: 1}},
-		{"BGP4MP_ENTRY", record(t0, 16, 2, between(2, 64501, "198.51.100.1"), u16(0), u16(1), u32(t0), u16(1), []byte{1, 4}, addr("198.51.100.9"), nlri(0, "192.0.2.0/24"),
+		{"BGP4MP_ENTRY", record(t0, 16, 2, u16(64999), u16(64501), u16(0), u16(1), addr("203.0.113.1"), addr("198.51.100.1"), u16(0), u16(1), u32(t0), u16(1), []byte{1, 4}, addr("198.51.100.9"), nlri(0, "192.0.2.0/24"),
 			u16(len(attributes(2, 64501))), attributes(2, 64501)),
 			[]string{
 				"20 mrt:AS64501/198.51.100.1 table-begins IPv4",

@@ -80,13 +80,14 @@ func (s *Stream) tableDump(ctx context.Context, subtype uint16, b []byte) error 
 	return s.route(ctx, p, route.NLRI{Prefix: prefix}, attrs)
 }
 
-// entryRecord takes the deprecated BGP4MP_ENTRY, which OpenBSD's bgpd writes: one route of one peer, with the family and the next hop outside
-// of the attributes. The next hop of an IPv6 route, which stands nowhere else, is not read.
+// entryRecord takes the deprecated BGP4MP_ENTRY, which OpenBSD's bgpd writes, itself in the place of the peer: one route of one peer, with the
+// family and the next hop outside of the attributes.
 func (s *Stream) entryRecord(ctx context.Context, b []byte) error {
 	se, b, err := openSession(b, false)
 	if err != nil {
 		return err
 	}
+	se = se.turned()
 	const fixed = 2 + 2 + 4 + 2 + 1 + 1 // view, status, time of the last change, family, subsequent family, length of the next hop
 	if len(b) < fixed {
 		return errShort
@@ -95,6 +96,7 @@ func (s *Stream) entryRecord(ctx context.Context, b []byte) error {
 	if len(b) < fixed+hop {
 		return errShort
 	}
+	nextHop := b[fixed : fixed+hop]
 	n, watched, b, err := cutRoute(b[fixed+hop:], afi, safi)
 	if err != nil {
 		return err
@@ -103,7 +105,7 @@ func (s *Stream) entryRecord(ctx context.Context, b []byte) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.peer(se.key, se.local)
+	p, err := s.peer(se.key, se.local.asn)
 	if err != nil {
 		return err
 	}
@@ -115,7 +117,20 @@ func (s *Stream) entryRecord(ctx context.Context, b []byte) error {
 	if err := s.begin(ctx, p, route.FamilyOf(n.Prefix)); err != nil {
 		return err
 	}
-	return s.route(ctx, p, n, attrs)
+	return s.route(ctx, p, n, s.withNextHop(attrs, nextHop))
+}
+
+// withNextHop adds a next hop to attributes: as NEXT_HOP, or as the abbreviated MP_REACH_NLRI of tables (RFC 6396 section 4.3.4). Where they have one
+// already, that comes first and counts.
+func (s *Stream) withNextHop(attrs, hop []byte) []byte {
+	s.scratch = append(s.scratch[:0], attrs...)
+	if len(hop) == 4 {
+		s.scratch = append(s.scratch, 0x40, 3, 4)
+	} else {
+		s.scratch = append(s.scratch, 0x80, 14, byte(1+len(hop)), byte(len(hop)))
+	}
+	s.scratch = append(s.scratch, hop...)
+	return s.scratch
 }
 
 func (s *Stream) tableDumpV2(ctx context.Context, subtype uint16, b []byte) error {
