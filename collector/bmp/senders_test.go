@@ -100,6 +100,60 @@ func TestFRRNoPathIdentifiers(t *testing.T) {
 	}
 }
 
+// FRR shows its whole table again when its RPKI cache has news: it is told as it comes, and the session is the same.
+func TestFRRWholeTableAgain(t *testing.T) {
+	s, events := replay(t)
+	dump := [][]byte{monitoring(t, header(), announce([]uint32{64999}, "192.0.2.0/24")), monitoring(t, header(), endMarker())}
+	feed(t, s, dump...)
+	*events = nil
+	feed(t, s, dump...)
+	expect(t, events, "routes bmp:AS64999/10.9.0.1/pre +192.0.2.0/24[64999]", "end-of-rib bmp:AS64999/10.9.0.1/pre 1")
+}
+
+// FRR counts something of its own in its Statistics Reports, under a type for experiments.
+func TestFRRStatistics(t *testing.T) {
+	s, _ := replay(t)
+	feed(t, s, statistics(t, header(), counter(0, 1), counter(2, 2), gauge(7, 3), gauge(8, 4), counter(11, 5), counter(65531, 6)))
+	_, _, peers := s.Peers()
+	if got := peers[0].Stats; len(got) != 6 || got[Stat{Type: 65531}] != 6 || s.Tally().Malformed != 0 {
+		t.Errorf("figures %v", got)
+	}
+}
+
+// BIRD, out of buffers, begins its session again without a word: what it showed is lost, then shown again from the beginning.
+func TestBIRDBeginsAgain(t *testing.T) {
+	s := start(t, config())
+	table := [][]byte{initiate(t, "r1"), up(t, header(), openMessage(64500, mp4), openMessage(64999, mp4)), monitoring(t, header(), announce([]uint32{64999}, "192.0.2.0/24"))}
+	c := s.connect("127.0.0.42", table...)
+	first := s.upTo(shown)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	lost := s.upTo("feed-down bmp:r1: the router closed the connection")
+	s.connect("127.0.0.42", table...)
+	again := s.upTo(shown)
+	same(t, first, "peer-up bmp:r1/10.9.0.1/pre", shown)
+	same(t, lost, "feed-lost bmp:r1/10.9.0.1/pre", "feed-down bmp:r1: the router closed the connection")
+	same(t, again, "feed-up bmp:r1:", "peer-up bmp:r1/10.9.0.1/pre", shown)
+}
+
+// BIRD shows the peers of all its VRFs without a route distinguisher: they are peers of the global table, and told apart by their addresses.
+func TestBIRDWithoutRouteDistinguisher(t *testing.T) {
+	s, events := replay(t)
+	feed(t, s, monitoring(t, header(), announce([]uint32{64999}, "192.0.2.0/24")), monitoring(t, header(peerIs("10.9.0.2")), announce([]uint32{64999}, "192.0.2.0/24")))
+	if first, last := (*events)[0].Vantage, (*events)[len(*events)-1].Vantage; first.ID == last.ID || first.RD != 0 {
+		t.Errorf("vantages %+v and %+v", *first, *last)
+	}
+}
+
+// GoBGP's Loc-RIB keeps its old table after a flap: a Peer Up that comes without the Peer Down before it begins the table anew.
+func TestGoBGPStaleTable(t *testing.T) {
+	s, events := replay(t)
+	rise := up(t, locRIB(64500), openMessage(64500, mp4), openMessage(64500, mp4))
+	feed(t, s, initiate(t, "r1"), rise, monitoring(t, locRIB(64500), announce(nil, "192.0.2.0/24")), rise, monitoring(t, locRIB(64500), endMarker()))
+	expect(t, events, "peer-up bmp:r1/loc-rib", "routes bmp:r1/loc-rib +192.0.2.0/24[]", "peer-up bmp:r1/loc-rib", "end-of-rib bmp:r1/loc-rib 1")
+}
+
 // GoBGP's Loc-RIB carries path identifiers, and there is no Peer Up to tell.
 func TestGoBGPLocRIBWithPathIdentifiers(t *testing.T) {
 	s, events := replay(t)
