@@ -20,10 +20,11 @@ type Condition struct {
 	Says, Was    string
 	Why, Actions []string
 	Evidence     []Evidence
-	// Watched is the prefix of the configuration, nil for none; Prefixes are all that it is about. Of counts the vantages that could see otherwise.
+	// Watched is the prefix of the configuration, nil for none; Prefixes are all that it is about.
 	Watched  *rules.Prefix
 	Prefixes []netip.Prefix
-	Of       int
+	// Seeing counts the vantages that show it, Of those that could; Peak is kept.
+	Seeing, Of, peak int
 
 	how   standing
 	table bool // it is older than our watching
@@ -37,14 +38,14 @@ func (c *Condition) standing() standing {
 	return c.how
 }
 
-func (c *Condition) begin()                              {}
-func (c *Condition) renew()                              {}
+func (c *Condition) begin()                              { c.peak = 0 }
+func (c *Condition) renew()                              { c.peak = max(c.peak, c.Seeing) }
 func (c *Condition) over()                               {}
 func (c *Condition) prune(rules.Confirm, time.Time) bool { return c.how == gone }
 func (c *Condition) headline() string                    { return c.Was }
 func (c *Condition) ending(why cause) string             { return why.says }
 func (c *Condition) statement(statement) statement {
-	return statement{severity: c.Severity, about: c.About}
+	return statement{severity: c.Severity, peak: c.peak, about: c.About}
 }
 
 func (c *Condition) write(_ *Engine, i *Incident) {
@@ -63,7 +64,10 @@ func (c *Condition) write(_ *Engine, i *Incident) {
 	if c.Site != "" {
 		i.Site = &c.Site
 	}
-	i.Vantages.Of = c.Of
+	i.Vantages = Vantages{Seeing: c.Seeing, Peak: c.peak, Of: c.Of}
+	if c.how == gone {
+		i.Vantages.Seeing = 0
+	}
 	if c.Subject != "" {
 		i.Subject = &c.Subject
 	}

@@ -34,11 +34,12 @@ type Engine struct {
 	feedsPlanned bool
 	stale        staleness
 	presence     *presence
+	flaps        *flaps
 }
 
 // New makes an engine whose clock stands at the zero time until the first event or Advance.
 func New(o Options) *Engine {
-	e := &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger(), feeds: make(map[string]*feed), stale: newStaleness(), presence: newPresence(o.Rules)}
+	e := &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger(), feeds: make(map[string]*feed), stale: newStaleness(), presence: newPresence(o.Rules), flaps: newFlaps()}
 	e.planMaintenance()
 	return e
 }
@@ -147,6 +148,7 @@ func (e *Engine) routes(w *view, ev collector.Event) {
 	for _, u := range ev.Updates {
 		for _, n := range u.Withdrawn {
 			if r := w.routes[n]; r != nil {
+				e.flapWithdrawn(w, r)
 				e.drop(w, r, ev.Time, w.v.Name()+" withdrew it")
 				w.withdrew[n.Prefix] = true
 			}
@@ -166,12 +168,14 @@ func (e *Engine) announce(w *view, n route.NLRI, a *route.Attrs, ev collector.Ev
 		e.revive(r)
 		return
 	}
+	table, changed := ev.Table || w.sendsTable(n.Prefix), r != nil && !r.Stale
 	if r == nil {
 		r = &Route{NLRI: n}
 		w.routes[n] = r
 	}
-	r.Attrs, r.Shown, r.Table, r.Stale, r.expected = a, ev.Time, ev.Table || w.sendsTable(n.Prefix), false, false
+	r.Attrs, r.Shown, r.Table, r.Stale, r.expected = a, ev.Time, table, false, false
 	e.judge(w, r, ev.Time, cause{says: w.v.Name() + " showed another route in its place"})
+	e.flapAnnounced(w, r, changed, table)
 }
 
 // revive ends the staleness of a route that was announced again unchanged.
@@ -237,6 +241,9 @@ func (e *Engine) SetVRPs(t *rpki.Table, now time.Time) {
 func (e *Engine) SetRules(set *rules.Set, now time.Time) {
 	e.Advance(now)
 	reloaded := cause{"the configuration changed, and by the new one nothing is wrong", true}
+	if !slices.Equal(e.rules.Flap.Profiles, set.Flap.Profiles) {
+		e.forgetFlaps(reloaded)
+	}
 	e.newSites(set, reloaded)
 	e.rejudge(reloaded)
 	e.settlePresence()

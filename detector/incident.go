@@ -58,6 +58,7 @@ const (
 	SiteInconsistent Kind = "site-inconsistent"
 	TooFewSites      Kind = "too-few-sites"
 	TwinMismatch     Kind = "twin-mismatch"
+	Flapping         Kind = "flapping"
 )
 
 // The kinds about feeds and vantages.
@@ -69,7 +70,7 @@ const (
 
 // Kinds lists all kinds that there are.
 func Kinds() []Kind {
-	kinds := []Kind{FeedLost, PrefixLimit, StaleVantage, SiteMissing, SiteInconsistent, TooFewSites, TwinMismatch}
+	kinds := []Kind{FeedLost, PrefixLimit, StaleVantage, SiteMissing, SiteInconsistent, TooFewSites, TwinMismatch, Flapping}
 	for _, d := range Detectors() {
 		kinds = append(kinds, d.Kind)
 	}

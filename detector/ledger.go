@@ -94,6 +94,9 @@ func (l *ledger) raise(c Condition) {
 		l.records[c.Key] = rec
 	}
 	c.how = there
+	if old, ok := rec.matter.(*Condition); ok {
+		c.peak = old.peak
+	}
 	rec.matter = &c
 	l.touch(rec)
 }

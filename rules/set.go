@@ -25,6 +25,7 @@ type Thresholds struct {
 	ReopenWithin     time.Duration // the same thing again within this long reopens the incident
 	InitialSync      time.Duration // a session without End-of-RIB counts as synchronised after this long
 	StaleAfterLoss   time.Duration // routes of a lost session are kept as stale this long
+	Flap             Flap
 	// StaleVantageAfter is how long a vantage contradicts all others before it is reported as stale.
 	StaleVantageAfter time.Duration
 	// ShortestCovering4 and 6 bound `superprefix`: a covering announcement shorter than this is nobody's hijack.

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"slices"
+
 	"anywatch/cmd/internal/config"
 	"anywatch/collector/screen"
 	"anywatch/rules"
@@ -54,12 +56,35 @@ func announced(a config.Announced) rules.Announced {
 	return rules.Always
 }
 
+// flap puts the configured profile first; the vendors' are counted beside it, because networks out there use those.
+func flap(f config.Flap) rules.Flap {
+	out := rules.Flap{Alert: f.Alert}
+	known := config.FlapProfiles()
+	for _, p := range known {
+		own := f
+		if own.Alert = p.Alert; p.Profile == f.Profile && p != own {
+			f.Profile = "own parameters"
+		}
+	}
+	for _, p := range append([]config.Flap{f}, known...) {
+		d := rules.Dampening{
+			Name: p.Profile, HalfLife: p.HalfLife, Suppress: p.Suppress, Reuse: p.Reuse, MaxSuppress: p.MaxSuppress,
+			Withdraw: p.Withdraw, Reannounce: p.Reannounce, Attribute: p.Attribute,
+		}
+		if !slices.Contains(out.Profiles, d) {
+			out.Profiles = append(out.Profiles, d)
+		}
+	}
+	return out
+}
+
 func thresholds(d config.Detect) rules.Thresholds {
 	return rules.Thresholds{
 		Confirm:           rules.Confirm{Vantages: d.Confirm.Vantages, External: d.Confirm.ExternalVantages, Within: d.Confirm.Within},
 		ResolveAfter:      d.ResolveAfter,
 		ReopenWithin:      d.ReopenWithin,
 		SiteMissingAfter:  d.SiteMissingAfter,
+		Flap:              flap(d.Flap),
 		InitialSync:       d.InitialSync,
 		StaleAfterLoss:    d.StaleAfterLoss,
 		StaleVantageAfter: d.StaleVantageAfter,

@@ -53,9 +53,9 @@ func visibility(s *section) Visibility {
 	return v
 }
 
-// profiles are the defaults of two vendors, and what RFC 7196 makes of them: a suppress threshold of 6,000, since the vendors' own
+// FlapProfiles are the defaults of two vendors, and what RFC 7196 makes of them: a suppress threshold of 6,000, since the vendors' own
 // damp routes that hardly flap, and the first vendor's values otherwise.
-func profiles() []Flap {
+func FlapProfiles() []Flap {
 	cisco := Flap{
 		Profile: "cisco", HalfLife: 15 * time.Minute, Suppress: 2000, Reuse: 750, MaxSuppress: time.Hour,
 		Withdraw: 1000, Reannounce: 0, Attribute: 500,
@@ -71,7 +71,7 @@ func flap(s *section) Flap {
 	defer s.end()
 	type profile string
 	name := one(s, "profile", "rfc7196", enum(profile("cisco"), "juniper", "rfc7196"))
-	known := profiles()
+	known := FlapProfiles()
 	f := known[slices.IndexFunc(known, func(p Flap) bool { return p.Profile == string(name) })]
 	f.Alert = one(s, "alert", 3000, atLeast(1))
 	f.HalfLife = one(s, "half_life", f.HalfLife, positive)

@@ -63,7 +63,6 @@ var idle = []feature{
 	{pattern: "rpki.roa_expiry_warning", text: "ROAs that expire are not announced yet"},
 	{pattern: "rpki.max_drop", text: "a trust anchor that loses VRPs is not noticed yet"},
 	{pattern: "detect.visibility", text: "visibility is not measured yet"},
-	{pattern: "detect.flap", text: "flaps are not counted yet"},
 	{pattern: "detect.catchment", text: "catchments are not measured yet"},
 	{pattern: "rules", text: "rules are not applied yet"},
 	{pattern: "alerts.repeat", text: "open incidents are not repeated yet"},

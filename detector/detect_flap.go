@@ -1,0 +1,302 @@
+package detector
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"anywatch/collector"
+	"anywatch/collector/route"
+	"anywatch/rules"
+)
+
+const (
+	flapMemory  = 24 * time.Hour // how long the history of a route that flaps no more is kept
+	flapRecords = 50_000         // how many routes' histories are kept at most
+)
+
+// flaps are the flap histories of watched routes, and of sites as a whole.
+type flaps struct {
+	routes map[flapKey]*flapRecord
+	sites  map[place]*flapRecord
+	hot    map[Key][]*flapRecord // that exceeded the alert, by the incident that they are evidence for
+}
+
+type flapKey struct {
+	vantage collector.VantageID
+	nlri    route.NLRI
+}
+
+func newFlaps() *flaps {
+	return &flaps{routes: make(map[flapKey]*flapRecord), sites: make(map[place]*flapRecord), hot: make(map[Key][]*flapRecord)}
+}
+
+// flapWithdrawn weighs an explicit withdrawal of a route that is still in the RIB.
+func (e *Engine) flapWithdrawn(w *view, r *Route) {
+	if r.Stale || e.rules.Judge(r.Prefix) == nil {
+		return
+	}
+	site := ""
+	if c := r.cell; c != nil {
+		site = e.rules.Sites()[c.site].Name
+		if c.live() == 1 {
+			e.flapSite(c, FlapWithdraw)
+		}
+	}
+	e.flap(w, r, site, FlapWithdraw)
+}
+
+// flapAnnounced weighs an announcement: after a withdrawal, or in place of a route with other attributes. A table, and what a session brings
+// that was lost before, count nothing.
+func (e *Engine) flapAnnounced(w *view, r *Route, changed, table bool) {
+	if table || e.rules.Judge(r.Prefix) == nil {
+		return
+	}
+	site := ""
+	if c := r.cell; c != nil {
+		site = e.rules.Sites()[c.site].Name
+		if s := e.flaps.sites[c.place]; s != nil && s.withdrawn && c.live() == 1 {
+			e.flapSite(c, FlapReannounce)
+		} else if changed && c.speaker() == r {
+			e.flapSite(c, FlapChange)
+		}
+	}
+	rec := e.flaps.routes[flapKey{w.v.ID, r.NLRI}]
+	switch {
+	case rec != nil && rec.withdrawn:
+		e.flap(w, r, site, FlapReannounce)
+	case changed:
+		e.flap(w, r, site, FlapChange)
+	}
+}
+
+// live counts the routes of a cell that are not stale.
+func (c *cell) live() (n int) {
+	for r := range c.routes {
+		if !r.Stale {
+			n++
+		}
+	}
+	return n
+}
+
+// speaker is the route of a cell whose changes stand for the site's: many vantages show the same change.
+func (c *cell) speaker() (first *Route) {
+	var by *view
+	for r, w := range c.routes {
+		if !r.Stale && (first == nil || cmp.Or(cmp.Compare(w.v.ID, by.v.ID), cmp.Compare(r.PathID, first.PathID)) < 0) {
+			first, by = r, w
+		}
+	}
+	return first
+}
+
+func (e *Engine) flapSite(c *cell, ev FlapEvent) {
+	rec := e.flaps.sites[c.place]
+	if rec == nil {
+		rec = &flapRecord{merits: make([]merit, len(e.rules.Flap.Profiles)), site: e.rules.Sites()[c.site].Name, nlri: route.NLRI{Prefix: c.prefix}}
+		e.flaps.sites[c.place] = rec
+	}
+	rec.count(e.rules.Flap.Profiles, ev, e.clock)
+}
+
+// flap weighs an event of a route, and tells when its penalty exceeds the alert.
+func (e *Engine) flap(w *view, r *Route, site string, ev FlapEvent) {
+	profiles := e.rules.Flap.Profiles
+	if len(profiles) == 0 {
+		return
+	}
+	key := flapKey{w.v.ID, r.NLRI}
+	rec := e.flaps.routes[key]
+	if rec == nil {
+		e.flaps.forget(e.clock)
+		rec = &flapRecord{merits: make([]merit, len(profiles)), nlri: r.NLRI}
+		e.flaps.routes[key] = rec
+	}
+	rec.v, rec.site, rec.evidence = w.v, cmp.Or(site, rec.site), evidenceOf(w.v, r)
+	if ev == FlapWithdraw {
+		rec.evidence.Withdrawn, rec.evidence.Time = true, e.clock.UTC()
+	}
+	rec.count(profiles, ev, e.clock)
+	if rec.merits[0].value > float64(e.rules.Flap.Alert) {
+		e.heat(rec)
+	}
+}
+
+// heat notes a route that exceeded the alert, and opens the incident when enough vantages say so.
+func (e *Engine) heat(rec *flapRecord) {
+	key := Key{Kind: Flapping, Prefix: rec.nlri.Prefix, Site: rec.site}
+	if !slices.Contains(e.flaps.hot[key], rec) {
+		if len(e.flaps.hot[key]) == 0 {
+			e.coolLater(key, rec)
+		}
+		e.flaps.hot[key] = append(e.flaps.hot[key], rec)
+	}
+	internal, external := flapVantages(e.flaps.hot[key])
+	c := e.rules.Confirm
+	if internal >= c.Vantages && internal > 0 || external >= c.External && external > 0 {
+		e.ledger.raise(e.flapping(key))
+	}
+}
+
+func flapVantages(hot []*flapRecord) (internal, external int) {
+	seen := make(map[collector.VantageID]bool)
+	for _, rec := range hot {
+		if seen[rec.v.ID] {
+			continue
+		}
+		seen[rec.v.ID] = true
+		if rec.v.Scope == collector.Internal {
+			internal++
+		} else {
+			external++
+		}
+	}
+	return internal, external
+}
+
+// coolLater looks again when a route's penalty will have fallen below the reuse threshold, if nothing happens until then.
+func (e *Engine) coolLater(key Key, rec *flapRecord) {
+	p, flaps := &e.rules.Flap.Profiles[0], e.flaps
+	at := rec.merits[0].falls(p, float64(p.Reuse), e.clock)
+	e.timers.set(at.Add(time.Millisecond), func() {
+		if e.flaps == flaps {
+			e.cool(key)
+		}
+	})
+}
+
+// cool lifts the incident when the penalty of each route of the prefix and site is below the reuse threshold.
+func (e *Engine) cool(key Key) {
+	p := &e.rules.Flap.Profiles[0]
+	for k, rec := range e.flaps.routes {
+		if k.nlri.Prefix == key.Prefix && rec.site == key.Site && rec.merits[0].decayed(p, e.clock) >= float64(p.Reuse) {
+			e.coolLater(key, rec)
+			return
+		}
+	}
+	delete(e.flaps.hot, key)
+	if e.ledger.holds(key) {
+		e.ledger.lift(key, cause{says: fmt.Sprintf("every penalty fell below %d, the reuse threshold of %s", p.Reuse, p.Name)})
+	}
+}
+
+// flapping says what flaps, how much, and who would have suppressed it.
+func (e *Engine) flapping(key Key) Condition {
+	hot, profiles := e.flaps.hot[key], e.rules.Flap.Profiles
+	worst := slices.MaxFunc(hot, func(a, b *flapRecord) int { return cmp.Compare(a.merits[0].value, b.merits[0].value) })
+	internal, external := flapVantages(hot)
+	c := Condition{Key: key, Severity: Warning, Since: worst.first, Watched: e.rules.Judge(key.Prefix), Seeing: internal + external}
+	for _, w := range e.rib.order {
+		if w.could(route.FamilyOf(key.Prefix)) {
+			c.Of++
+		}
+	}
+	c.Of = max(c.Of, c.Seeing)
+	where := key.Prefix.String()
+	if key.Site != "" {
+		where += " at " + key.Site
+	}
+	c.Says = fmt.Sprintf("%s flaps: %d withdrawals and %d changes in %s, as %s shows it. Its penalty is %.0f by %s; the alert is %d.", where, worst.withdrawals,
+		worst.changes, HumanDuration(worst.last.Sub(worst.first)), worst.v.Name(), worst.merits[0].value, profiles[0].Name, e.rules.Flap.Alert)
+	c.Was = where + " flapped."
+	for _, rec := range hot {
+		if len(c.Evidence) < evidenceShown {
+			c.Evidence = append(c.Evidence, rec.evidence)
+		}
+		c.Why = append(c.Why, fmt.Sprintf("%s: %d withdrawals, %d changes, penalty %.0f", rec.v.Name(), rec.withdrawals, rec.changes, rec.merits[0].value))
+	}
+	var by []string
+	for i := range profiles {
+		if m := &worst.merits[i]; m.suppressed {
+			by = append(by, profiles[i].Name)
+			until := m.falls(&profiles[i], float64(profiles[i].Reuse), m.at).UTC().Format(time.RFC3339)
+			c.Why = append(c.Why, fmt.Sprintf("a router with the parameters of %s suppresses it since %s, until %s if it is quiet from now on", profiles[i].Name, m.from.UTC().Format(time.RFC3339), until))
+		}
+	}
+	c.About = strings.Join(by, " ")
+	c.Actions = []string{
+		"Find what flaps at its source: a session, a health check that is too nervous, a link",
+		"While it flaps, withdraw it there for good: networks that dampen will not see the site for up to an hour",
+	}
+	return c
+}
+
+// forgetFlaps begins anew, when penalties are counted by other parameters.
+func (e *Engine) forgetFlaps(why cause) {
+	for key := range e.flaps.hot {
+		e.ledger.lift(key, why)
+	}
+	e.flaps = newFlaps()
+}
+
+// forget makes room: histories that are over for long go first, then the coldest.
+func (f *flaps) forget(now time.Time) {
+	if len(f.routes) < flapRecords {
+		return
+	}
+	cold := make([]flapKey, 0, len(f.routes))
+	for k, rec := range f.routes {
+		if now.Sub(rec.last) > flapMemory {
+			delete(f.routes, k)
+		} else {
+			cold = append(cold, k)
+		}
+	}
+	if len(f.routes) < flapRecords {
+		return
+	}
+	slices.SortFunc(cold, func(a, b flapKey) int {
+		return cmp.Or(f.routes[a].last.Compare(f.routes[b].last), a.nlri.Prefix.Compare(b.nlri.Prefix), cmp.Compare(a.vantage, b.vantage), cmp.Compare(a.nlri.PathID, b.nlri.PathID))
+	})
+	for _, k := range cold[:flapRecords/10] {
+		delete(f.routes, k)
+	}
+}
+
+// Flaps is the flap history of one route, or of a prefix at a site as a whole.
+type Flaps struct {
+	Prefix               route.NLRI
+	Site                 string
+	Vantage              *collector.Vantage // nil for a site as a whole
+	Withdrawals, Changes int
+	PenaltyMax           float64 // by the configured profile
+	PenaltyLast          float64
+	First, Last          time.Time
+	Suppressed           []Suppression
+	Curve                []Penalty
+}
+
+// FlapHistory gives the flap histories, by prefix, site, vantage and path.
+func (e *Engine) FlapHistory() []Flaps {
+	profiles := e.rules.Flap.Profiles
+	var out []Flaps
+	add := func(rec *flapRecord) {
+		out = append(out, Flaps{
+			Prefix: rec.nlri, Site: rec.site, Vantage: rec.v, Withdrawals: rec.withdrawals, Changes: rec.changes, PenaltyMax: rec.peak,
+			PenaltyLast: rec.merits[0].decayed(&profiles[0], e.clock), First: rec.first, Last: rec.last,
+			Suppressed: rec.suppressions(profiles, e.clock), Curve: slices.Clone(rec.curve),
+		})
+	}
+	for _, rec := range e.flaps.sites {
+		add(rec)
+	}
+	for _, rec := range e.flaps.routes {
+		add(rec)
+	}
+	name := func(v *collector.Vantage) string {
+		if v == nil {
+			return ""
+		}
+		return v.Name()
+	}
+	slices.SortFunc(out, func(a, b Flaps) int {
+		return cmp.Or(a.Prefix.Prefix.Compare(b.Prefix.Prefix), cmp.Compare(a.Site, b.Site), cmp.Compare(name(a.Vantage), name(b.Vantage)), cmp.Compare(a.Prefix.PathID, b.Prefix.PathID))
+	})
+	return out
+}
+
+// FlapProfiles gives the parameters by which flaps are counted, the configured ones first.
+func (e *Engine) FlapProfiles() []rules.Dampening { return e.rules.Flap.Profiles }
