@@ -113,16 +113,19 @@ func (f *feeds) established(now time.Time, name string, addr netip.Addr) {
 	*x = feed{addr: addr, up: true}
 }
 
-// lost notes that an established session ended. What is no longer in the configuration is missed by nobody.
-func (f *feeds) lost(now time.Time, name, reason string, keep time.Duration) {
+// lost notes that an established session ended, and tells it unless the daemon ends. What is no longer in the configuration is missed by
+// nobody.
+func (f *feeds) lost(now time.Time, name, reason string, keep time.Duration, tell bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	x := f.of[name]
 	if x == nil || !x.up {
 		return
 	}
-	x.up, x.since, x.told = false, now, true
-	f.tell(collector.FeedDown, now, name, reason, keep)
+	x.up, x.since, x.told = false, now, tell
+	if tell {
+		f.tell(collector.FeedDown, now, name, reason, keep)
+	}
 }
 
 // refused notes why a session did not come up.

@@ -136,7 +136,7 @@ func (s *session) finish(ctx context.Context, out collector.Sink) {
 	log.Warn("BGP session ended")
 	ev := collector.Event{Kind: collector.FeedLost, Time: now, Vantage: s.vantage, Reason: why, Keep: s.keep()}
 	_ = out.Emit(ctx, ev) // it fails only when ctx has ended
-	s.src.feeds.lost(now, s.name(), why, s.mayReturn())
+	s.src.feeds.lost(now, s.name(), why, s.mayReturn(), ctx.Err() == nil)
 }
 
 // survives tells whether the peer wants its routes kept. RFC 4724 section 4.2 keeps them when the connection breaks; a NOTIFICATION means that

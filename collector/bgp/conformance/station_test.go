@@ -80,7 +80,7 @@ func config(listen string, neighbors ...bgp.Neighbor) bgp.Config {
 
 func startWith(t *testing.T, cfg bgp.Config, watch []netip.Prefix, gate func(context.Context, collector.Event) error) *station {
 	t.Helper()
-	s := &station{t: t, logs: new(logs), counters: new(collector.Counters), gate: gate}
+	s := &station{t: t, logs: new(logs), counters: new(collector.Counters), view: newView(watch), gate: gate}
 	source, err := bgp.New(cfg, bgp.Deps{
 		Live:     screen.NewLive(screen.NewWatch(watch, []route.ASN{64999}, screen.Shortest{IPv4: 8, IPv6: 19})),
 		Registry: collector.NewRegistry(), Counters: s.counters,
@@ -180,6 +180,10 @@ func (s *station) story() string {
 		}
 		fmt.Fprintf(&b, "%s %v family %d %q:", ev.Time.Format("05.000"), ev.Kind, ev.Family, ev.Reason)
 		for _, u := range ev.Updates {
+			if len(u.Withdrawn)+len(u.Announced) > 10 {
+				fmt.Fprintf(&b, " -%d +%d routes", len(u.Withdrawn), len(u.Announced))
+				continue
+			}
 			fmt.Fprintf(&b, " -%v +%v", u.Withdrawn, u.Announced)
 		}
 		b.WriteByte('\n')

@@ -26,19 +26,24 @@ func manyPrefixes(n int) []netip.Prefix {
 	return list
 }
 
-// runTable starts a daemon that shows the station a table. GoBGP reads none from a file: BIRD gives it to it, as its client.
-func (s *station) runTable(at netip.Addr, m peers.Make, table []netip.Prefix) (p *peers.Speaker, more *peers.Speaker) {
+// fed tells whether a daemon gets its table from BIRD, as the client of a reflector: GoBGP reads no routes from a file, and OpenBGPD takes
+// minutes for so many.
+func fed(m peers.Make) bool { return m == peers.GoBGP || m == peers.OpenBGPD }
+
+// runTable starts a daemon that shows the station a table, and gives it with the one that originates the table.
+func (s *station) runTable(at netip.Addr, m peers.Make, table []netip.Prefix) (p, from *peers.Speaker) {
 	s.t.Helper()
 	spec := s.spec(at, ourAS)
-	if m != peers.GoBGP {
+	if !fed(m) {
 		spec.Table = table
 		p = peers.Run(s.t, m, spec)
 		return p, p
 	}
-	from := newAddress()
-	spec.Clients, spec.ClusterID = []netip.Addr{from}, cluster
+	client := newAddress()
+	spec.Clients, spec.ClusterID = []netip.Addr{client}, cluster
 	p = peers.Run(s.t, m, spec)
-	feeder := peers.Spec{Address: from, Port: freePort(s.t, from), ASN: ourAS, StationAS: ourAS, Station: netip.AddrPortFrom(spec.Address, spec.Port), Table: table}
+	feeder := peers.Spec{Address: client, Port: freePort(s.t, client), ASN: ourAS, StationAS: ourAS,
+		Station: netip.AddrPortFrom(spec.Address, spec.Port), Table: table}
 	return p, peers.Run(s.t, peers.BIRD, feeder)
 }
 

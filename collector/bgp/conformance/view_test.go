@@ -18,15 +18,26 @@ type held struct {
 	stale bool // shown before the feed was lost, or before the table began anew
 }
 
-// view is what whoever hears the events of one vantage knows of its routes: the plainest reading of what the events mean.
+// view is what whoever hears the events of one vantage knows of its watched routes: the plainest reading of what the events mean.
 type view struct {
-	list map[route.NLRI]held
+	watched map[netip.Prefix]bool
+	list    map[route.NLRI]held
+}
+
+func newView(watch []netip.Prefix) view {
+	v := view{watched: make(map[netip.Prefix]bool), list: make(map[route.NLRI]held)}
+	for _, p := range watch {
+		v.watched[p] = true
+	}
+	return v
+}
+
+// watches tells whether a prefix is watched, or is half of one that is. Updates bring others along.
+func (v *view) watches(p netip.Prefix) bool {
+	return v.watched[p] || v.watched[netip.PrefixFrom(p.Addr(), p.Bits()-1).Masked()]
 }
 
 func (v *view) apply(ev collector.Event) {
-	if v.list == nil {
-		v.list = make(map[route.NLRI]held)
-	}
 	switch ev.Kind {
 	case collector.Routes:
 		for _, u := range ev.Updates {
@@ -34,7 +45,9 @@ func (v *view) apply(ev collector.Event) {
 				delete(v.list, n)
 			}
 			for _, n := range u.Announced {
-				v.list[n] = held{n, u.Attrs, false}
+				if v.watches(n.Prefix) {
+					v.list[n] = held{n, u.Attrs, false}
+				}
 			}
 		}
 	case collector.FeedLost:
