@@ -3,46 +3,41 @@ package rislive
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"anywatch/collector"
+	"anywatch/collector/rislive/internal/ws"
 )
 
 // maxMessage bounds what is read of one message; a longer one ends the connection, while one longer than MaxLine is only passed over.
 const maxMessage = 4 << 20
 
-// connection is one connection to the server. Its own goroutine reads, with another one in front that takes messages off the network; a third
-// one keeps it: subscribes, asks whether the server is there, and closes it when it is not.
+// connection is one connection to the server. Its own goroutine reads and deals with what came, at once and in its order; a second one keeps
+// it: subscribes, asks whether the server is there, and closes it when it is not.
 type connection struct {
 	source  *Source
 	in      *collector.Intake
 	decoder *Decoder
-	conn    *websocket.Conn
+	conn    *ws.Conn
 	heard   bool // a BGP message came
 	flushed time.Time
-	lag     time.Duration          // of the newest message that had a time
-	ignore  atomic.Pointer[Config] // a configuration whose ignored peers are to be taken over
-	// receiving is the goroutine that takes messages off the network while the one before it deals with what came.
-	receiving sync.WaitGroup
-	// steps counts what the reader does: odd while it deals with a message, even while it waits for the server.
-	steps atomic.Uint64
+	lag     time.Duration                // of the newest message that had a time
+	ignore  atomic.Pointer[[]netip.Addr] // ignored peers that are to be taken over
 }
 
 // run connects and reads until the connection ends; the error says why.
-func (c *connection) run(ctx context.Context) error {
+func (c *connection) run(ctx context.Context, cfg Config, changed <-chan struct{}) error {
 	s := c.source
-	cfg, changed := s.config()
 	if err := c.dial(ctx, cfg); err != nil {
 		return err
 	}
 	s.deps.Counters.Sessions.Add(1)
 	defer s.deps.Counters.Sessions.Add(-1)
-	s.deps.Log.Info("connected to RIS Live", "source", s.name)
+	s.feed.connection(true, nil, s.deps.Now())
+	s.deps.Log.Info("connected to RIS Live", "source", s.Name())
 	known := c.decoder.Vantages()
 	c.decoder.Ignore(cfg.IgnorePeers)
 
@@ -51,7 +46,7 @@ func (c *connection) run(ctx context.Context) error {
 	go func() {
 		defer close(kept)
 		cancel(c.keep(ctx, cfg, changed))
-		c.conn.CloseNow() // the reader sees it; what was wrong stands in the cause already
+		c.conn.Close(ws.GoingAway, "", s.timing.goodbye) // the reader sees that; what was wrong stands in the cause already
 	}()
 	err := s.tell(ctx, c.in.Out, known, collector.Gap, "the connection to RIS Live was lost; what came in between was missed")
 	if err == nil {
@@ -59,7 +54,7 @@ func (c *connection) run(ctx context.Context) error {
 	}
 	cancel(err)
 	<-kept
-	c.receiving.Wait()
+	c.conn.CloseNow()
 	return context.Cause(ctx)
 }
 
@@ -68,36 +63,31 @@ func (c *connection) dial(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.source.timing.dial)
+	t := &c.source.timing
+	ctx, cancel := context.WithTimeout(ctx, t.dial)
 	defer cancel()
-	conn, _, err := websocket.Dial(ctx, u.String(), nil)
-	if err != nil {
-		return fmt.Errorf("connecting to %s: %w", u.Redacted(), err)
-	}
-	conn.SetReadLimit(maxMessage)
-	c.conn = conn
-	return nil
+	c.conn, err = ws.Dial(ctx, c.source.transport, u, ws.Limits{Message: maxMessage, Patience: t.silence})
+	return err
 }
 
 // keep does all that is not reading, until the connection has to end; the error says why.
 func (c *connection) keep(ctx context.Context, cfg Config, changed <-chan struct{}) error {
 	s := c.source
-	wanted := filters(cfg.Prefixes, cfg.ASNs)
-	if err := c.send(ctx, changes(nil, wanted)...); err != nil {
+	wanted := filters(&cfg)
+	if err := c.send(changes(nil, wanted)...); err != nil {
 		return err
 	}
-	ping := time.NewTicker(s.timing.ping)
-	defer ping.Stop()
-	watch := silence{steps: &c.steps, limit: s.timing.silence, last: s.deps.Now()}
+	ping, stop := s.ticker(s.timing.ping)
+	defer stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-ping.C:
-			if err := watch.check(s.deps.Now()); err != nil {
-				return err
+		case <-ping:
+			if silent := s.feed.silence(s.deps.Now()); silent > s.timing.silence {
+				return fmt.Errorf("no message for %v", silent.Round(time.Second))
 			}
-			if err := c.send(ctx, request{Type: "ping"}.text()); err != nil {
+			if err := c.send(request{Type: "ping"}.text()); err != nil {
 				return err
 			}
 		case <-changed:
@@ -106,10 +96,9 @@ func (c *connection) keep(ctx context.Context, cfg Config, changed <-chan struct
 			if !same(cfg, before) {
 				return errReconfigured
 			}
-			now := cfg
-			c.ignore.Store(&now)
-			next := filters(cfg.Prefixes, cfg.ASNs)
-			if err := c.send(ctx, changes(wanted, next)...); err != nil {
+			c.ignore.Store(&cfg.IgnorePeers)
+			next := filters(&cfg)
+			if err := c.send(changes(wanted, next)...); err != nil {
 				return err
 			}
 			wanted = next
@@ -117,103 +106,89 @@ func (c *connection) keep(ctx context.Context, cfg Config, changed <-chan struct
 	}
 }
 
-// silence finds out that the server says nothing any more. While the reader deals with a message, it is not the server that is silent.
-type silence struct {
-	steps *atomic.Uint64
-	limit time.Duration
-	seen  uint64
-	last  time.Time // when the reader was last seen to get on
-}
-
-func (w *silence) check(now time.Time) error {
-	if n := w.steps.Load(); n != w.seen || n%2 == 1 {
-		w.seen, w.last = n, now
-		return nil
-	}
-	if silent := now.Sub(w.last); silent > w.limit {
-		return fmt.Errorf("no message for %v", silent.Round(time.Second))
-	}
-	return nil
-}
-
-func (c *connection) send(ctx context.Context, messages ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, c.source.timing.silence)
-	defer cancel()
+func (c *connection) send(messages ...string) error {
 	for _, m := range messages {
-		if err := c.conn.Write(ctx, websocket.MessageText, []byte(m)); err != nil {
+		if err := c.conn.Send(m); err != nil {
 			return fmt.Errorf("sending: %w", err)
 		}
 	}
 	return nil
 }
 
-// read takes messages until the connection ends.
+// read takes messages until the connection ends: one when little comes, and all that came meanwhile when much does.
 func (c *connection) read(ctx context.Context) error {
-	x, failed := newInbox(), make(chan error, 1)
-	c.receiving.Go(func() { failed <- x.receive(ctx, c.conn) })
-	var got batch
-	for steps := uint64(2); ; steps += 2 {
-		var end error
-		select {
-		case <-x.filled:
-		case err := <-failed:
-			end = fmt.Errorf("reading: %w", err)
+	s := c.source
+	for {
+		if err := c.conn.Fill(); err != nil {
+			return fmt.Errorf("reading: %w", err)
 		}
-		c.steps.Store(steps - 1)
-		x.swap(&got)
-		if err := c.takeAll(ctx, &got); err != nil {
-			return err
+		s.feed.busy.Store(true)
+		brought, err := c.takeAll(ctx)
+		now := s.deps.Now()
+		s.feed.took(brought, now)
+		if cfg, _ := s.config(); brought.suffice(cfg.everything()) && err == nil {
+			err = s.feed.tellUp(ctx, c.in.Out, now, "")
 		}
-		if end != nil {
-			return end
-		}
-		c.steps.Store(steps)
-	}
-}
-
-// takeAll hands the messages of a batch on.
-func (c *connection) takeAll(ctx context.Context, got *batch) error {
-	if cfg := c.ignore.Swap(nil); cfg != nil {
-		c.decoder.Ignore(cfg.IgnorePeers)
-	}
-	now := c.source.deps.Now()
-	for message := range got.messages() {
-		if err := c.take(ctx, message, now); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
-// take hands one message on.
-func (c *connection) take(ctx context.Context, line []byte, now time.Time) error {
+// takeAll deals with the messages that one read brought, and tells of what kinds they were.
+func (c *connection) takeAll(ctx context.Context) (brought signs, err error) {
+	s := c.source
+	if peers := c.ignore.Swap(nil); peers != nil {
+		c.decoder.Ignore(*peers)
+	}
+	now := s.deps.Now()
+	for {
+		m, err := c.conn.Next()
+		if err != nil {
+			return brought, fmt.Errorf("reading: %w", err)
+		}
+		if m == nil {
+			break
+		}
+		brought.any = true
+		bgp, err := c.take(ctx, m, now)
+		if err != nil {
+			return brought, err
+		}
+		brought.bgp = brought.bgp || bgp
+	}
+	if c.lag > s.timing.delay {
+		return brought, fmt.Errorf("its messages are %v late", c.lag.Round(time.Second))
+	}
+	c.flush(now)
+	return brought, nil
+}
+
+// take hands one message on, and tells whether it was one of BGP.
+func (c *connection) take(ctx context.Context, line []byte, now time.Time) (bgp bool, err error) {
 	s, d := c.source, c.decoder
 	if err := d.Line(ctx, line, now); err != nil {
 		if !PassedOver(err) {
-			return err
+			return false, err
 		}
 		if n, ok := s.bad.Pass(); ok {
-			s.deps.Log.Warn("RIS Live message could not be used; the connection goes on", "source", s.name, "error", err, "not_logged", n)
+			s.deps.Log.Warn("RIS Live message could not be used; the connection goes on", "source", s.Name(), "error", err, "not_logged", n)
 		}
-		c.flush(now)
-		return nil
+		return false, nil
 	}
 	if talk := d.Talk(); talk != "" {
 		if strings.HasPrefix(talk, "ris_error") {
-			s.deps.Log.Warn("RIS Live refuses something", "source", s.name, "says", talk)
+			if n, ok := s.refused.Pass(); ok {
+				s.deps.Log.Warn("RIS Live refuses something", "source", s.Name(), "says", talk, "not_logged", n)
+			}
 		}
-		c.flush(now)
-		return nil
+		return false, nil
 	}
 	if sent := d.Sent(); !sent.IsZero() {
 		c.lag = now.Sub(sent)
 	}
-	if c.lag > s.timing.delay {
-		return fmt.Errorf("its messages are %v late", c.lag.Round(time.Second))
-	}
 	c.heard = true
-	c.flush(now)
-	return nil
+	return true, nil
 }
 
 // flush adds what was counted to the totals, now and then. That the server answers is a sign of life too, and says nothing about the lag.

@@ -108,7 +108,7 @@ func (d *Decoder) peerState(ctx context.Context, msg object, arrived time.Time) 
 	default:
 		return &Malformed{fmt.Errorf("peer state %q is none of up, connected, down", clip([]byte(state)))}
 	}
-	if d.ignore[p.vantage.Peer] {
+	if p.ignored {
 		return nil
 	}
 	return d.in.Out.Emit(ctx, ev)
@@ -124,7 +124,7 @@ func (d *Decoder) update(ctx context.Context, msg object, arrived time.Time) err
 		return &Malformed{err}
 	}
 	t := d.time(msg["timestamp"], arrived)
-	if d.ignore[p.vantage.Peer] {
+	if p.ignored {
 		n := 0
 		for _, part := range u.parts {
 			n += len(part.Announced) + len(part.Withdrawn)

@@ -54,6 +54,7 @@ type Decoder struct {
 type peer struct {
 	vantage *collector.Vantage
 	reader  collector.Reader
+	ignored bool
 }
 
 // NewDecoder begins a stream. Messages of ignored peers are counted and go no further.
@@ -68,6 +69,9 @@ func (d *Decoder) Ignore(peers []netip.Addr) {
 	d.ignore = make(map[netip.Addr]bool)
 	for _, a := range peers {
 		d.ignore[a.Unmap()] = true
+	}
+	for _, p := range d.peers {
+		p.ignored = d.ignore[p.vantage.Peer]
 	}
 }
 
@@ -132,7 +136,7 @@ func (d *Decoder) quick(ctx context.Context, arrived time.Time) (done bool, err 
 		return false, nil
 	}
 	t := d.time(s.get(memberTimestamp), arrived)
-	if d.ignore[p.vantage.Peer] {
+	if p.ignored {
 		d.count(s.announced + s.withdrawn)
 		return true, nil
 	}
@@ -160,7 +164,7 @@ func (d *Decoder) rawUpdate(ctx context.Context, raw []byte, arrived time.Time) 
 	if err != nil {
 		return false, nil
 	}
-	if d.ignore[p.vantage.Peer] {
+	if p.ignored {
 		d.count(s.announced + s.withdrawn)
 		return true, nil
 	}
@@ -205,7 +209,7 @@ func (d *Decoder) peer(address, asn, host []byte) (*peer, error) {
 		Key:   collector.Key{Source: "rislive", Router: string(host), Peer: id.address, PeerAS: id.asn},
 		Scope: collector.External, Local: id.asn,
 	})}
-	p.reader.Trial, p.reader.Local = true, id.asn
+	p.reader.Trial, p.reader.Local, p.ignored = true, id.asn, d.ignore[id.address]
 	d.peers[string(d.key)] = p
 	return p, nil
 }

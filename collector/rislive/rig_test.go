@@ -63,7 +63,11 @@ func (r *rig) took(err error) {
 // told writes an event as the tests expect it.
 func told(ev collector.Event) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s %s", ev.Time.Format("05.999"), ev.Vantage.Name(), ev.Kind)
+	about := ev.Feed
+	if ev.Vantage != nil {
+		about = ev.Vantage.Name()
+	}
+	fmt.Fprintf(&b, "%s %s %s", ev.Time.Format("05.999"), about, ev.Kind)
 	for _, u := range ev.Updates {
 		for _, n := range u.Withdrawn {
 			fmt.Fprintf(&b, " -%s", n.Prefix)

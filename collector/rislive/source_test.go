@@ -1,9 +1,9 @@
 package rislive
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -90,13 +90,34 @@ func (c *clock) advance(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
+// lockedLog is what was logged.
+type lockedLog struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 // running is a source that runs against a server.
 type running struct {
 	t        *testing.T
 	source   *Source
 	counters *collector.Counters
+	log      lockedLog
 	clock    *clock
 	events   chan string
+	pings    chan time.Time // makes the source ask whether the server is there
+	looks    chan time.Time // makes it look whether the feed is down
 	stop     context.CancelFunc
 	ended    chan error
 }
@@ -109,14 +130,29 @@ func watchedFew(url string) Config {
 
 func run(t *testing.T, cfg Config) *running {
 	t.Helper()
-	r := &running{t: t, counters: new(collector.Counters), clock: &clock{t: arrival}, events: make(chan string, 100), ended: make(chan error, 1)}
-	src, err := New(cfg, Deps{Live: testWatch(), Registry: collector.NewRegistry(), Counters: r.counters, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: r.clock.now})
+	r := prepare(t, cfg)
+	r.start()
+	return r
+}
+
+func prepare(t *testing.T, cfg Config) *running {
+	t.Helper()
+	r := &running{t: t, counters: new(collector.Counters), clock: &clock{t: arrival}, events: make(chan string, 1000), ended: make(chan error, 1),
+		pings: make(chan time.Time), looks: make(chan time.Time)}
+	src, err := New(cfg, Deps{Live: testWatch(), Registry: collector.NewRegistry(), Counters: r.counters, Log: slog.New(slog.NewTextHandler(&r.log, nil)), Now: r.clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	src.timing.ping, src.timing.flush = 5*time.Millisecond, 0
+	src.timing.flush = 0
 	src.timing.backoff = collector.Backoff{First: time.Millisecond, Max: time.Millisecond}
+	src.ticker = func(d time.Duration) (<-chan time.Time, func()) {
+		return map[time.Duration]chan time.Time{src.timing.ping: r.pings, src.timing.watch: r.looks}[d], func() {}
+	}
 	r.source = src
+	return r
+}
+
+func (r *running) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	sink := collector.SinkFunc(func(ctx context.Context, ev collector.Event) error {
@@ -130,12 +166,11 @@ func run(t *testing.T, cfg Config) *running {
 			return ctx.Err()
 		}
 	})
-	go func() { r.ended <- src.Run(ctx, sink) }()
-	t.Cleanup(func() {
+	go func() { r.ended <- r.source.Run(ctx, sink) }()
+	r.t.Cleanup(func() {
 		stop()
 		<-r.ended
 	})
-	return r
 }
 
 func (r *running) expect(want string) {
@@ -234,44 +269,18 @@ func TestSilence(t *testing.T) {
 	s.next(3)
 	s.send <- announcing("192.0.2.0/24", "[64501]")
 	r.expect("+192.0.2.0/24")
-	step := time.NewTicker(r.source.timing.ping)
-	defer step.Stop()
 	for lost := false; !lost; {
 		select {
 		case ev := <-r.events:
 			if lost = strings.Contains(ev, "feed-lost (no message for "); !lost {
 				t.Fatalf("event %q", ev)
 			}
-		case <-step.C:
-			r.clock.advance(time.Second)
+		case r.pings <- time.Time{}:
+			r.clock.advance(10 * time.Second)
 		}
 	}
 	s.next(3)
 	r.expect("gap")
-}
-
-// TestSilenceIsTheServers: while the receiver has no room, it is not the server that is silent.
-func TestSilenceIsTheServers(t *testing.T) {
-	var c connection
-	now := arrival
-	w := silence{steps: &c.steps, limit: 30 * time.Second, last: now}
-	c.steps.Store(1) // a message is being dealt with
-	for range 10 {
-		now = now.Add(time.Minute)
-		if err := w.check(now); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c.steps.Store(2)
-	if err := w.check(now.Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.check(now.Add(40 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.check(now.Add(60 * time.Second)); err == nil {
-		t.Error("silence was not found")
-	}
 }
 
 // TestReload: other prefixes are asked for on the same connection, the new ones before the old ones are given up; another address means another connection.
@@ -313,19 +322,19 @@ func TestFilters(t *testing.T) {
 	for i := range many {
 		many[i] = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24)
 	}
-	if got := changes(nil, filters(many, nil)); !slices.Equal(got, []string{askAll}) {
+	if got := changes(nil, filters(&Config{Prefixes: many})); !slices.Equal(got, []string{askAll}) {
 		t.Errorf("many prefixes: %q", got)
 	}
-	if got := changes(nil, filters(nil, make([]route.ASN, fewASNs+1))); !slices.Equal(got, []string{askAll}) {
+	if got := changes(nil, filters(&Config{ASNs: make([]route.ASN, fewASNs+1)})); !slices.Equal(got, []string{askAll}) {
 		t.Errorf("many ASes: %q", got)
 	}
-	if got := changes(filters(many[:1], nil), filters(many, nil)); len(got) != 3 || got[0] != askAll {
+	if got := changes(filters(&Config{Prefixes: many[:1]}), filters(&Config{Prefixes: many})); len(got) != 3 || got[0] != askAll {
 		t.Errorf("from few to many: %q", got)
 	}
-	if got := changes(filters(many[:1], nil), filters(many[:1], nil)); len(got) != 0 {
+	if got := changes(filters(&Config{Prefixes: many[:1]}), filters(&Config{Prefixes: many[:1]})); len(got) != 0 {
 		t.Errorf("nothing changed: %q", got)
 	}
-	for _, text := range changes(filters(many[:2], []route.ASN{1}), filters(many, nil)) {
+	for _, text := range changes(filters(&Config{Prefixes: many[:2], ASNs: []route.ASN{1}}), filters(&Config{Prefixes: many})) {
 		if !json.Valid([]byte(text)) {
 			t.Errorf("not JSON: %s", text)
 		}

@@ -2,18 +2,18 @@ package rislive
 
 import (
 	"encoding/json"
-	"net/netip"
 	"slices"
-
-	"anywatch/collector/route"
 )
 
-// How many filters are asked of the server. Beyond that, and where nothing would be left out anyway, the whole stream costs less than
-// matching it against so many.
+// How much is asked for by name: up to 500 prefixes and 20 ASes. The server matches every message with each of them, so that for more than that
+// everything costs both sides less.
 const (
 	fewPrefixes = 500
 	fewASNs     = 20
 )
+
+// everything tells whether all that the server has is asked for, the firehose.
+func (c *Config) everything() bool { return len(c.Prefixes) > fewPrefixes || len(c.ASNs) > fewASNs }
 
 // filter is what one subscription asks for; all that it leaves empty matches everything.
 type filter struct {
@@ -49,21 +49,21 @@ func (r request) text() string {
 
 // filters gives the subscriptions for what is watched: when it is little, what touches the prefixes, what has our ASes in its path, and the
 // states of the peers; else everything.
-func filters(prefixes []netip.Prefix, asns []route.ASN) []filter {
-	if len(prefixes) > fewPrefixes || len(asns) > fewASNs {
+func filters(cfg *Config) []filter {
+	if cfg.everything() {
 		return []filter{{Options: options{Acknowledge: true}}}
 	}
 	var out []filter
 	with := options{IncludeRaw: true, Acknowledge: true}
-	if len(prefixes) > 0 {
+	if len(cfg.Prefixes) > 0 {
 		f := filter{MoreSpecific: true, LessSpecific: true, Options: with}
-		for _, p := range prefixes {
+		for _, p := range cfg.Prefixes {
 			f.Prefix = append(f.Prefix, p.String())
 		}
 		slices.Sort(f.Prefix)
 		out = append(out, f)
 	}
-	for _, asn := range asns {
+	for _, asn := range cfg.ASNs {
 		out = append(out, filter{Path: asn.String()[len("AS"):], Options: with})
 	}
 	return append(out, filter{Type: "RIS_PEER_STATE", Options: with})

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -40,8 +41,11 @@ func (c *Conn) Fill() error {
 	}
 	n, err := c.stream.Read(c.frames.room())
 	c.frames.filled(n)
-	if n > 0 {
+	switch {
+	case n > 0:
 		return nil // if there was an error too, it comes again
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("the server ended the connection: %w", err)
 	}
 	return err
 }
