@@ -1,0 +1,465 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/osrg/gobgp/v3/pkg/packet/bgp"
+	"github.com/osrg/gobgp/v3/pkg/packet/mrt"
+	"golang.org/x/tools/txtar"
+
+	"anywatch/cmd/internal/config"
+	"anywatch/collector"
+	"anywatch/collector/archive"
+	"anywatch/collector/route"
+	"anywatch/detector"
+	"anywatch/rules/propose"
+)
+
+// What is proposed is a configuration as it stands, also when it is put in force with all that is in doubt.
+func TestProposalsAreAccepted(t *testing.T) {
+	files, err := filepath.Glob("../../../rules/propose/testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no proposals: %v", err)
+	}
+	accepted := 0
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range archive.Files {
+			if f.Name != "anywatch.yaml" {
+				continue
+			}
+			accepted++
+			if _, err := config.Parse(filepath.Base(file), f.Data, t.TempDir()); err != nil {
+				t.Errorf("%v\n%s", err, f.Data)
+			}
+		}
+	}
+	if accepted < 5 {
+		t.Errorf("only %d proposals", accepted)
+	}
+}
+
+// tape is an MRT file in the making: the table of a route reflector with Add-Path and of two networks outside, and updates after it.
+type tape struct {
+	t     *testing.T
+	b     bytes.Buffer
+	at    time.Time
+	peers []*mrt.Peer
+}
+
+func newTape(t *testing.T) *tape {
+	return &tape{t: t, at: time.Date(2026, 3, 1, 18, 0, 0, 0, time.UTC), peers: []*mrt.Peer{
+		mrt.NewPeer("10.0.0.1", "10.0.0.1", 64500, true), mrt.NewPeer("10.9.0.1", "10.9.0.1", 64496, true), mrt.NewPeer("10.9.0.2", "10.9.0.2", 64497, true),
+	}}
+}
+
+func (w *tape) record(kind mrt.MRTType, subtype mrt.MRTSubTyper, body mrt.Body) {
+	w.t.Helper()
+	m, err := mrt.NewMRTMessage(uint32(w.at.Unix()), kind, subtype, body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	b, err := m.Serialize()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.b.Write(b)
+}
+
+// table begins a table.
+func (w *tape) table() {
+	w.t.Helper()
+	w.record(mrt.TABLE_DUMPv2, mrt.PEER_INDEX_TABLE, mrt.NewPeerIndexTable("10.0.0.254", "", w.peers))
+}
+
+// holds writes an entry of the table: a path of the reflector, when it has a site, else of a network outside.
+func (w *tape) holds(peer uint16, prefix string, site byte, path ...uint32) {
+	w.t.Helper()
+	a := outside(path)
+	subtype := mrt.RIB_IPV4_UNICAST
+	if site > 0 {
+		subtype, a = mrt.RIB_IPV4_UNICAST_ADDPATH, inside(site)
+	}
+	e := mrt.NewRibEntry(peer, uint32(w.at.Unix()), uint32(site), a, site > 0)
+	w.record(mrt.TABLE_DUMPv2, subtype, mrt.NewRib(1, bgp.NewIPAddrPrefix(bits(prefix), address(prefix)), []*mrt.RibEntry{e}))
+}
+
+func outside(path []uint32) []bgp.PathAttributeInterface {
+	as := bgp.NewPathAttributeAsPath([]bgp.AsPathParamInterface{bgp.NewAs4PathParam(bgp.BGP_ASPATH_ATTR_TYPE_SEQ, path)})
+	return []bgp.PathAttributeInterface{bgp.NewPathAttributeOrigin(0), as, bgp.NewPathAttributeNextHop("10.9.0.1")}
+}
+
+// inside is what the reflector says of a path: by which router it came, and of which site that is.
+func inside(site byte) []bgp.PathAttributeInterface {
+	router := netip.AddrFrom4([4]byte{10, 0, site, 1}).String()
+	return []bgp.PathAttributeInterface{
+		bgp.NewPathAttributeOrigin(0), bgp.NewPathAttributeAsPath(nil), bgp.NewPathAttributeNextHop(router), bgp.NewPathAttributeLocalPref(100),
+		bgp.NewPathAttributeCommunities([]uint32{64500<<16 | 100 + uint32(site)}), bgp.NewPathAttributeOriginatorId(router),
+	}
+}
+
+func bits(p string) uint8     { return uint8(netip.MustParsePrefix(p).Bits()) }
+func address(p string) string { return netip.MustParsePrefix(p).Addr().String() }
+
+// says writes an update of a peer: what it announces, with a path, and what it withdraws with none.
+func (w *tape) says(peer int, path []uint32, prefixes ...string) {
+	w.t.Helper()
+	w.at = w.at.Add(time.Minute)
+	var list []*bgp.IPAddrPrefix
+	for _, p := range prefixes {
+		list = append(list, bgp.NewIPAddrPrefix(bits(p), address(p)))
+	}
+	m := bgp.NewBGPUpdateMessage(list, nil, nil)
+	if path != nil {
+		m = bgp.NewBGPUpdateMessage(nil, outside(path), list)
+	}
+	p := w.peers[peer]
+	w.record(mrt.BGP4MP, mrt.MESSAGE_AS4, mrt.NewBGP4MPMessage(p.AS, 64999, 0, p.IpAddress.String(), "10.0.0.254", true, m))
+}
+
+// network is a table and updates: three sites, a service at two of them, a hijack that came and went, other people's routes.
+func network(t *testing.T) []byte {
+	w := newTape(t)
+	w.table()
+	for _, site := range []byte{1, 2, 3} {
+		w.holds(0, "192.0.2.0/24", site)
+	}
+	w.holds(0, "198.51.100.0/24", 1)
+	w.holds(0, "198.51.100.0/24", 2)
+	for _, p := range []string{"192.0.2.0/24", "198.51.100.0/24"} {
+		w.holds(1, p, 0, 64496, 64500)
+		w.holds(2, p, 0, 64497, 64500, 64500)
+	}
+	w.holds(2, "8.8.8.0/24", 0, 64497, 15169)
+	w.says(2, []uint32{64497, 64666}, "198.51.100.0/24", "9.9.9.0/24") // in one update with what is none of ours
+	w.says(2, []uint32{64497, 64500, 64510}, "203.0.113.0/24")
+	w.says(2, []uint32{64497, 64500, 64500}, "198.51.100.0/24")
+	return w.b.Bytes()
+}
+
+const networkProposed = `# From: %s; newest record 2026-03-01T18:03:00Z.
+# Read: 14 records.
+# Vantages: 2 outside, 1 inside our network; whole tables from 3.
+
+asns: [64500]  # told by routes with an empty AS_PATH; name others with --asn
+
+defaults:
+  upstreams:
+    - 64496       # 1 of 2 vantages, itself among them, 2 prefixes
+    - 64497       # 1 of 2 vantages, itself among them, 2 prefixes
+    # Only 2 vantages from outside showed this: there may be others.
+  # min_sites: 2  # fewer sites than this is critical; 3 were seen
+
+prefixes:
+  - prefix: 192.0.2.0/24     # 2 of 2 vantages, and inside
+  - prefix: 198.51.100.0/24  # 2 of 2 vantages, and inside
+    sites: [site-101, site-102]
+    # Seen also with origin AS64666 by 1 of 3 vantages, none in the end: left out; add it to origins if it is yours.
+
+# Left out: 1 prefix of others whose paths lead through our ASes, with origin AS64510 (1).
+
+sites:
+  - name: site-101
+    # location: {city: …, country: …}  # routes don't tell where it is
+    match: [{community: "64500:101"}]  # 2 prefixes; router 10.0.1.1
+  - name: site-102
+    # location: {city: …, country: …}  # routes don't tell where it is
+    match: [{community: "64500:102"}]  # 2 prefixes; router 10.0.2.1
+  - name: site-103
+    # location: {city: …, country: …}  # routes don't tell where it is
+    match: [{community: "64500:103"}]  # 1 prefix; router 10.0.3.1
+`
+
+// proposal reads inputs and writes what comes of them, without its first line and its last ones, which are always the same.
+func proposal(t *testing.T, g Generate) string {
+	t.Helper()
+	g.Report = func(p archive.Problem) { t.Errorf("passed over: %v", p) }
+	seen, err := g.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := propose.Write(seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ = strings.Cut(text, "\n")
+	text, _, _ = strings.Cut(text, "\n# Still to be written")
+	return text
+}
+
+func wantProposal(t *testing.T, got, from string) {
+	t.Helper()
+	want := strings.Replace(networkProposed, "%s", from, 1)
+	_, got, _ = strings.Cut(got, "asns:")
+	_, want, _ = strings.Cut(want, "asns:")
+	if got != want {
+		t.Errorf("from %s:\n%s", from, got)
+	}
+}
+
+// From a file, from standard input, from a pipe with a name: the same is proposed, and what is read twice is copied only where it must be.
+func TestGenerate(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	file := filepath.Join(t.TempDir(), "rr1.mrt")
+	if err := os.WriteFile(file, network(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := proposal(t, Generate{Inputs: []string{file}})
+	wantProposal(t, got, file)
+	if !strings.Contains(got, "newest record 2026-03-01T18:03:00Z") {
+		t.Errorf("it begins with\n%s", got)
+	}
+	piped := proposal(t, Generate{Inputs: []string{"-"}, Stdin: bytes.NewReader(network(t))})
+	wantProposal(t, piped, "standard input")
+	if !strings.Contains(piped, "# From: standard input;") {
+		t.Errorf("it begins with\n%s", piped)
+	}
+
+	fifo := filepath.Join(t.TempDir(), "rr1")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	go func() { written <- os.WriteFile(fifo, network(t), 0) }()
+	wantProposal(t, proposal(t, Generate{Inputs: []string{fifo}}), fifo)
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// Under the proposed configuration nothing is wrong with what it was made from, but for what it says in comments.
+func TestProposalIsQuiet(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "rr1.mrt")
+	if err := os.WriteFile(file, network(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	seen, err := Generate{Inputs: []string{file}}.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := propose.Write(seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Parse("anywatch.yaml", []byte(text+"detect: {confirm: {external_vantages: 1}}\n"), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := Replay{Config: c, Inputs: []string{file}, Emit: func(detector.Change) {}, Report: func(archive.Problem) {}, Tail: time.Hour}.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []detector.Kind{detector.NewPrefix, detector.MoreSpecific, "site-missing", "site-unexpected", "unexpected-upstream", "too-few-sites"} {
+		if sum.Incidents[kind] > 0 {
+			t.Errorf("%s: %v", kind, sum.Incidents)
+		}
+	}
+	if sum.Incidents[detector.OriginHijack] != 1 {
+		t.Errorf("the hijack in the recording is not reported: %v", sum.Incidents)
+	}
+}
+
+// A table that is shown again ends what it doesn't hold any more.
+func TestGenerateFromTwoTables(t *testing.T) {
+	w := newTape(t)
+	w.table()
+	w.holds(1, "192.0.2.0/24", 0, 64496, 64500)
+	w.holds(1, "198.51.100.0/24", 0, 64496, 64500)
+	w.at = w.at.Add(time.Hour)
+	w.table()
+	w.holds(1, "192.0.2.0/24", 0, 64496, 64500)
+	got := proposal(t, Generate{ASNs: []route.ASN{64500, 64500}, Inputs: []string{"-"}, Stdin: &w.b})
+	for _, want := range []string{"asns: [64500]\n", "\n  - prefix: 192.0.2.0/24  ", "\n  # - prefix: 198.51.100.0/24  # withdrawn by the one vantage that showed it, the last time at 2026-03-01T19:00:00Z\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
+// Who does not tell that an AS is ours is asked to be told.
+func TestGenerateWithoutASNs(t *testing.T) {
+	w := newTape(t)
+	w.table()
+	w.holds(1, "192.0.2.0/24", 0, 64496, 64500)
+	_, err := Generate{Inputs: []string{"-"}, Stdin: &w.b}.Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "--asn") {
+		t.Errorf("%v", err)
+	}
+	if _, err := (Generate{ASNs: []route.ASN{64500}, Inputs: []string{filepath.Join(t.TempDir(), "nothing")}}).Run(t.Context()); err == nil {
+		t.Error("a file that there is not is read")
+	}
+}
+
+// A search for our own AS ends early in a large table of others.
+func TestDiscoveryEnds(t *testing.T) {
+	d := &discoverer{own: map[route.ASN]bool{}, routers: map[route.ASN]bool{}}
+	ev := collector.Event{Kind: collector.Routes, Vantage: &collector.Vantage{Local: 64496}, Updates: make([]route.Update, 1<<10)}
+	n := 0
+	for ; d.Emit(t.Context(), ev) == nil; n++ {
+		if n > enoughToDiscover {
+			t.Fatal("it never ends")
+		}
+	}
+	if n != enoughToDiscover>>10 || len(d.own)+len(d.routers) > 0 {
+		t.Errorf("after %d events: %v, %v", n, d.own, d.routers)
+	}
+}
+
+// A running daemon shows its vantages and routes; a proposal made from them is the one that a recording of the same would give.
+func TestAsk(t *testing.T) {
+	text := "asns: [64500]\nprefixes: [{prefix: 192.0.2.0/24}]\nweb: {listen: 127.0.0.1:0}\n"
+	c, err := config.Parse("anywatch.yaml", []byte(text), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(Options{Config: c, Log: slog.New(slog.DiscardHandler), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	show(t, d)
+	page := "http://" + d.WebAddr()
+	wantRoutes(t, page)
+
+	seen, err := Ask(ctx, page, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := propose.Write(seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"# From: the daemon at " + page + "; newest record 2026-03-01T18:00:00Z.\n", "asns: [64500]  # told by the daemon's configuration",
+		"    - 64496 ", "  - prefix: 192.0.2.0/24  # 1 vantage, and inside\n", `    match: [{community: "64500:101"}]`, `    match: [{community: "64500:102"}]`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if _, err := Ask(ctx, page+"/elsewhere", nil); err == nil || !strings.Contains(err.Error(), "404") {
+		t.Errorf("a page that there is not: %v", err)
+	}
+}
+
+// show tells a daemon of the same path by two sites, and of one outside.
+func show(t *testing.T, d *Daemon) {
+	t.Helper()
+	reg := collector.NewRegistry()
+	rr := reg.Register(collector.Vantage{Key: collector.Key{Source: "bgp", Router: "rr1", Peer: netip.MustParseAddr("10.0.0.1"), PeerAS: 64500}, Local: 64500, AllPaths: true})
+	out := reg.Register(collector.Vantage{Key: collector.Key{Source: "rislive", Router: "rrc00", Peer: netip.MustParseAddr("10.9.0.1"), PeerAS: 64496}, Local: 64496, Scope: collector.External})
+	prefix := netip.MustParsePrefix("192.0.2.0/24")
+	for i, v := range []*collector.Vantage{rr, rr, out} {
+		hop := netip.AddrFrom4([4]byte{10, 0, byte(i + 1), 1})
+		a := &route.Attrs{NextHop: hop, OriginatorID: hop, HasLocalPref: true, LocalPref: 100, Communities: []route.Community{64500<<16 | route.Community(101+i)},
+			Large: []route.LargeCommunity{{Global: 64500, Local1: 1, Local2: 5001}}}
+		if v == out {
+			a = &route.Attrs{Path: route.Path{{Kind: route.Sequence, ASNs: []route.ASN{64496, 64500}}}, NextHop: hop}
+		}
+		ev := collector.Event{Kind: collector.Routes, Time: time.Date(2026, 3, 1, 18, 0, 0, 0, time.UTC), Vantage: v,
+			Updates: []route.Update{{Announced: []route.NLRI{{Prefix: prefix, PathID: uint32(i)}}, Attrs: a}}}
+		if err := d.queue.Emit(t.Context(), ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	late := time.After(time.Minute)
+	for all := false; !all; { // the queue is emptied in the background
+		d.owner.ask(func(e *detector.Engine) { all = e.Routes() == 3 })
+		select {
+		case <-late:
+			t.Fatal("the routes never came")
+		default:
+		}
+	}
+}
+
+// wantRoutes looks at the page as another program would.
+func wantRoutes(t *testing.T, page string) {
+	t.Helper()
+	body, err := get(t.Context(), page+routesPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer body.Close()
+	var got struct{ Vantages, Routes []map[string]any }
+	if err := json.NewDecoder(body).Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Routes) != 3 || len(got.Vantages) != 2 {
+		t.Fatalf("%v", got)
+	}
+	want := `{"as_path":"","communities":["64500:101"],"large_communities":["64500:1:5001"],"local_as":64500,"local_pref":100,"next_hop":"10.0.1.1","originator_id":"10.0.1.1",` +
+		`"path":[],"path_id":0,"prefix":"192.0.2.0/24","scope":"internal","since":"2026-03-01T18:00:00Z","stale":false,"vantage":"bgp:rr1"}`
+	if b, err := json.Marshal(got.Routes[0]); err != nil || string(b) != want {
+		t.Errorf("%s, %v", b, err)
+	}
+	if r := got.Routes[2]; r["local_pref"] != nil || r["originator_id"] != nil || r["as_path"] != "64496 64500" {
+		t.Errorf("%v", r)
+	}
+	if v := got.Vantages[1]; v["scope"] != "external" || v["name"] != "rislive:rrc00/10.9.0.1" || v["router_id"] != nil || v["all_paths"] != false {
+		t.Errorf("%v", v)
+	}
+}
+
+// What answers but is no daemon, or one that talks nonsense, is told, and not believed.
+func TestAskRefuses(t *testing.T) {
+	const vantage = `"asns":[64500],"vantages":[{"name":"a","scope":"external","local_as":64496}]`
+	for answer, want := range map[string]string{
+		`<html>`: "can't be read",
+		`{}`:     "--asn",
+		`{"asns":[64500],"routes":[{"prefix":"192.0.2.0/24","vantage":"b"}]}`:                                        "vantage that it doesn't list",
+		`{` + vantage + `,"routes":[{"vantage":"a"}]}`:                                                               "no prefix",
+		`{` + vantage + `,"routes":[{"prefix":"192.0.2.0/24","vantage":"a","as_path":"x"}]}`:                         "route 0 (192.0.2.0/24)",
+		`{` + vantage + `,"routes":[{"prefix":"192.0.2.0/24","vantage":"a","as_path":"","communities":["1"]}]}`:      "parts",
+		`{` + vantage + `,"routes":[{"prefix":"192.0.2.0/24","vantage":"a","as_path":"","large_communities":[""]}]}`: "parts",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
+		_, err := Ask(t.Context(), server.URL, nil)
+		server.Close()
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", answer, err)
+		}
+	}
+	for _, address := range []string{"", "127.0.0.1:8480", "ftp://127.0.0.1/", "http://", "http://%zz"} {
+		if _, err := Ask(t.Context(), address, nil); err == nil || !strings.Contains(err.Error(), "http://127.0.0.1:8480") {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	if _, err := Ask(t.Context(), server.URL, nil); err == nil || !strings.Contains(err.Error(), "is it running") {
+		t.Errorf("nobody listens: %v", err)
+	}
+	seen, err := Ask(t.Context(), "http://user:secret@127.0.0.1:1", []route.ASN{64500})
+	if err == nil || strings.Contains(err.Error(), "secret") || !slices.Equal(seen.ASNs, nil) {
+		t.Errorf("%v, %v", seen.ASNs, err)
+	}
+}
