@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	patience = 30 * time.Second // how long a test waits for what must happen before it gives up
+	patience = 90 * time.Second // how long a test waits for what must happen before it gives up
 	ourAS    = 64500
 )
 

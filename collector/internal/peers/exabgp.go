@@ -60,7 +60,7 @@ func (d exabgpDialect) prepare(s *Speaker) {
 	}
 	s.file("commands", b.String())
 	s.argv = []string{"/usr/sbin/exabgp", s.path("exabgp.conf")}
-	s.env = []string{"exabgp.daemon.user=root", "exabgp.api.ack=false", "exabgp.api.cli=false", "exabgp.log.level=INFO", "exabgp.log.destination=stdout"}
+	s.env = []string{"exabgp.daemon.user=root", "exabgp.api.ack=false", "exabgp.api.cli=false", "exabgp.log.level=WARNING", "exabgp.log.destination=stdout"}
 	s.control = func(*Daemon, ...string) *exec.Cmd { return exec.Command("/bin/false") }
 }
 
