@@ -301,6 +301,22 @@ func TestAside(t *testing.T) {
 	}
 }
 
+// What names a site is written as a matcher has it: no address of one link only, no IPv4 in IPv6, nothing that means the same everywhere.
+func TestMarks(t *testing.T) {
+	v := &Vantage{Router: "edge\x00", Peer: netip.MustParseAddr("fe80::1%eth0")}
+	a := &route.Attrs{NextHop: netip.MustParseAddr("::ffff:10.0.1.1"), OriginatorID: netip.MustParseAddr("10.0.1.2"),
+		Communities: []route.Community{64500<<16 | 101, route.GracefulShutdown}, Large: []route.LargeCommunity{{Global: 64500, Local1: 1, Local2: 101}}}
+	var got []string
+	for m := range marksOf(Route{Vantage: v, Attrs: a}) {
+		got = append(got, m.String())
+	}
+	slices.Sort(got)
+	want := []string{`community: "64500:101"`, `large_community: "64500:1:101"`, "next_hop: 10.0.1.1", "originator_id: 10.0.1.2"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
 // Commented lines are in force again without "# " at their column.
 func TestCommented(t *testing.T) {
 	inner, p := &page{}, &page{}

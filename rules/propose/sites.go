@@ -180,14 +180,15 @@ func (e *exits) of(r Route) string {
 	case real(hop) && e.behind[hop] != "":
 		return e.behind[hop]
 	case real(hop):
-		return hop.String()
+		return hop.Unmap().String()
 	case real(r.RouterID):
 		return r.RouterID.String()
 	}
 	return cmp.Or(r.Router, r.Name)
 }
 
-func real(a netip.Addr) bool { return a.IsValid() && !a.IsUnspecified() }
+// real tells that an address can name something: it is there, and means the same on every link.
+func real(a netip.Addr) bool { return a.IsValid() && !a.IsUnspecified() && !a.IsLinkLocalUnicast() }
 
 // compareExits orders addresses as addresses, and names behind them.
 func compareExits(a, b string) int {
@@ -235,7 +236,7 @@ func marksOf(r Route) map[mark]bool {
 
 func addressMark(k markKind, a netip.Addr) mark {
 	b := a.As16()
-	m := mark{kind: k, text: a.WithZone("").String()}
+	m := mark{kind: k, text: a.Unmap().WithZone("").String()}
 	for _, octet := range b[8:] {
 		m.high = m.high<<8 | uint64(octet)
 	}
