@@ -129,6 +129,7 @@ func (c *conn) Write(b []byte) (int, error) {
 		return len(b), nil
 	}
 	if err := c.send(out); err != nil {
+		c.ended("the connection broke: " + err.Error()) // corebgp ends the session
 		return 0, err
 	}
 	return len(b), nil

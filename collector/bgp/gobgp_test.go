@@ -27,7 +27,7 @@ func (silence) Debug(string, gobgplog.Fields) {}
 func (silence) SetLevel(gobgplog.LogLevel)    {}
 func (silence) GetLevel() gobgplog.LogLevel   { return gobgplog.ErrorLevel }
 
-// daemon starts a GoBGP that connects to the station from an address.
+// daemon starts a GoBGP that connects to the station from an address. One at a time: they share variables.
 func daemon(t *testing.T, from string, asn uint32, to netip.AddrPort, password string) *server.BgpServer {
 	t.Helper()
 	b := server.NewBgpServer(server.LoggerOption(silence{}))
@@ -85,7 +85,6 @@ func path(t *testing.T, prefix, nextHop string, id uint32) *api.Path {
 }
 
 func TestGoBGP(t *testing.T) {
-	t.Parallel()
 	n := Neighbor{Name: "transit", Address: addr("127.0.17.1"), ASN: 64501, Scope: collector.External, AddPath: true, Password: "s3cret"}
 	s := start(t, config(n))
 	b := daemon(t, "127.0.17.1", 64501, s.addr(), "s3cret")
@@ -133,7 +132,6 @@ func TestGoBGP(t *testing.T) {
 
 // A route refresh brings what was announced before.
 func TestGoBGPRefresh(t *testing.T) {
-	t.Parallel()
 	s := start(t, config(Neighbor{Name: "rr1", Address: addr("127.0.17.2"), ASN: 64500}))
 	b := daemon(t, "127.0.17.2", 64500, s.addr(), "")
 	ctx := context.Background()

@@ -48,6 +48,9 @@ func (l *logs) String() string {
 	return l.buf.String()
 }
 
+// quietLog is for many sessions.
+func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
 // clock is the time of day, or later.
 type clock struct{ ahead atomic.Int64 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"anywatch/collector"
+	"anywatch/collector/internal/tcp"
 )
 
 func TestMD5(t *testing.T) {
@@ -23,6 +25,8 @@ func TestMD5(t *testing.T) {
 		{"range", "127.0.0.1:0", "127.0.15.2", Neighbor{Name: "rr1", Range: netip.MustParsePrefix("127.0.15.0/24"), Password: "right"}},
 		{"IPv4 on a socket of both families", "[::]:0", "127.0.15.3", Neighbor{Name: "rr1", Range: netip.MustParsePrefix("127.0.15.0/24"), Password: "right"}},
 		{"IPv6", "[::1]:0", "::1", Neighbor{Name: "rr1", Address: addr("::1"), Password: "right"}},
+		{"IPv6 range", "[::1]:0", "::1", Neighbor{Name: "rr1", Range: netip.MustParsePrefix("::/64"), Password: "right"}},
+		{"IPv6 on a socket of both families", "[::]:0", "::1", Neighbor{Name: "rr1", Range: netip.MustParsePrefix("::/64"), Password: "right"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -31,7 +35,7 @@ func TestMD5(t *testing.T) {
 			s := start(t, cfg)
 			to := s.addr()
 			if to.Addr().IsUnspecified() {
-				to = netip.AddrPortFrom(addr("127.0.0.1"), to.Port())
+				to = netip.AddrPortFrom(addr(map[bool]string{true: "::1", false: "127.0.0.1"}[c.from == "::1"]), to.Port())
 			}
 			for _, wrong := range []string{"", "wrong"} {
 				if connects(t, c.from, to, wrong) {
@@ -45,6 +49,66 @@ func TestMD5(t *testing.T) {
 			r.establish(64500, mp4())
 			s.wait(collector.PeerUp)
 		})
+	}
+}
+
+// A key that can't be set is an error, from New, Reload and a later Run: the address is never left open.
+func TestKeyThatCannotBeSet(t *testing.T) {
+	many := config(ibgp("127.0.15.9"))
+	for i := range 100_000 { // more than the kernel has room for
+		a := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		many.Neighbors = append(many.Neighbors, Neighbor{Name: a.String(), Address: a, Password: "right"})
+	}
+	d := new(doors)
+	_, err := tcp.Open("BGP", many.Listen, d.hooks(many, many), quietLog())
+	if err == nil || !strings.Contains(err.Error(), "MD5 key could not be set, so nobody may connect") || !strings.Contains(err.Error(), "net.core.optmem_max") {
+		t.Fatalf("error %v", err)
+	}
+	t.Logf("%v", err)
+	n := ibgp("127.0.15.9")
+	s := start(t, config(n))
+	before := s.addr()
+	if err := s.source.listeners.Reload(many.Listen, s.source.doors.hooks(many, config(n))); err == nil {
+		t.Fatal("no error")
+	}
+	if s.addr() != before {
+		t.Errorf("it listened on %v, now on %v", before, s.addr())
+	}
+	for l, x := range s.source.doors.of {
+		if len(x.keys) != 0 {
+			t.Errorf("%d keys are left on %s", len(x.keys), l.Text)
+		}
+	}
+	connect(t, "127.0.15.9", s.addr()).establish(64500, mp4())
+	s.wait(collector.PeerUp)
+}
+
+// A neighbor that comes the moment the port is open needs the key already.
+func TestKeyIsSetBeforeAnybodyCanConnect(t *testing.T) {
+	n := Neighbor{Name: "rr1", Address: addr("127.0.15.10"), Password: "right"}
+	d, cfg := new(doors), config(n)
+	hooks := d.hooks(cfg, cfg)
+	socket := hooks.Socket
+	checked := false
+	hooks.Socket = func(l *tcp.Listener) error {
+		err := socket(l)
+		for _, x := range d.of {
+			checked = x.keys[netip.PrefixFrom(n.Address, 32)] == "right"
+		}
+		return errors.Join(err, l.Control(func(fd int) error {
+			if v, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || v != 0 {
+				t.Errorf("it listens already: %d, %v", v, err)
+			}
+			return nil
+		}))
+	}
+	set, err := tcp.Open("BGP", cfg.Listen, hooks, quietLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	set.Close()
+	if !checked {
+		t.Error("the key was not set before the socket listened")
 	}
 }
 
