@@ -64,9 +64,8 @@ func heardOf(r *rand.Rand, prefix string, origin int) string {
 // hidden are the hijacks among the noise.
 var hidden = []string{"192.0.2.0/24", "192.0.2.0/25", "192.0.2.128/26", "192.0.0.0/16", "192.0.2.77/32"}
 
-// batching answers a websocket handshake and then sends so many messages, at least, in batches, each in one write as a busy server does, with
-// the hijacks at equal distances and the last of them at the very end.
-func batching(noise [][]byte, n int) http.HandlerFunc {
+// speaking answers a websocket handshake and then lets a test write what it likes.
+func speaking(say func(io.Writer)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 		conn, _, err := w.(http.Hijacker).Hijack()
@@ -76,17 +75,25 @@ func batching(noise [][]byte, n int) http.HandlerFunc {
 		defer conn.Close()
 		accept := base64.StdEncoding.EncodeToString(sum[:])
 		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "+accept+"\r\n\r\n")
+		say(conn)
+		_, _ = io.Copy(io.Discard, conn) // until the client goes
+	}
+}
+
+// batching sends so many messages, at least, in batches, each in one write as a busy server does, with the hijacks at equal distances and the
+// last of them at the very end.
+func batching(noise [][]byte, n int) http.HandlerFunc {
+	return speaking(func(w io.Writer) {
 		random := rand.New(rand.NewPCG(3, 4))
 		for _, prefix := range hidden {
 			for i := range rounds(n) {
-				if _, err := conn.Write(noise[i%len(noise)]); err != nil {
+				if _, err := w.Write(noise[i%len(noise)]); err != nil {
 					return
 				}
 			}
-			_, _ = conn.Write(frame(heardOf(random, prefix, 64666)))
+			_, _ = w.Write(frame(heardOf(random, prefix, 64666)))
 		}
-		_, _ = io.Copy(io.Discard, conn) // until the client goes
-	}
+	})
 }
 
 // rounds is how many batches stand before each hijack when there are to be so many messages in all.

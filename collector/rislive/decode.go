@@ -212,7 +212,7 @@ func (u *update) announcement(a object, attrs *route.Attrs) error {
 		return err
 	}
 	own := *attrs
-	own.NextHop = hop.WithZone("")
+	own.NextHop = hop.Unmap().WithZone("")
 	u.parts = append(u.parts, route.Update{Announced: announced, Attrs: &own})
 	return nil
 }

@@ -44,6 +44,8 @@ func TestLines(t *testing.T) {
 			"20.25 rislive:rrc00/198.51.100.1 routes +203.0.113.0/24 [64501 {64502,64500}] via 198.51.100.9 64501:7", collector.Tally{Messages: 1, Updates: 1, Prefixes: 1, Matched: 1}},
 		{"two next hops in one", message(`"type":"UPDATE","path":[64501],"announcements":[{"next_hop":"2001:db8:9::1,fe80::1","prefixes":["2001:db8:1::/48"]}]`),
 			"20.25 rislive:rrc00/198.51.100.1 routes +2001:db8:1::/48 [64501] via 2001:db8:9::1 ", collector.Tally{Messages: 1, Updates: 1, Prefixes: 1, Matched: 1}},
+		{"an IPv4 next hop mapped into IPv6", message(`"type":"UPDATE","path":[64501],"announcements":[{"next_hop":"::ffff:198.51.100.9","prefixes":["2001:db8:1::/48"]}]`),
+			"20.25 rislive:rrc00/198.51.100.1 routes +2001:db8:1::/48 [64501] via 198.51.100.9 ", collector.Tally{Messages: 1, Updates: 1, Prefixes: 1, Matched: 1}},
 		{"two next hops as two announcements", message(`"type":"UPDATE","path":[64501],"announcements":[{"next_hop":"fe80::1","prefixes":["2001:db8:1::/48"]},{"next_hop":"2001:db8:9::1","prefixes":["2001:db8:1::/48"]}]`),
 			"20.25 rislive:rrc00/198.51.100.1 routes +2001:db8:1::/48 [64501] via 2001:db8:9::1 ", collector.Tally{Messages: 1, Updates: 1, Prefixes: 1, Matched: 1}},
 		{"a withdrawal beside an announcement", message(`"type":"UPDATE","path":[64501],"announcements":[{"next_hop":"198.51.100.9","prefixes":["203.0.113.0/24"]}],"withdrawals":["192.0.2.0/25"]`),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -221,12 +222,57 @@ func TestSource(t *testing.T) {
 		t.Errorf("it ended with %v", err)
 	}
 	r.ended <- nil
+	for _, want := range []string{"RIS Live refuses something", `ris_error: {\"message\":\"no\"}`, "could not be used", "invalid character"} {
+		if log := r.log.String(); !strings.Contains(log, want) {
+			t.Errorf("%q is not in the log: %s", want, log)
+		}
+	}
 	got := [4]uint64{r.counters.Updates.Load(), r.counters.Matched.Load(), r.counters.Malformed.Load(), uint64(r.counters.Sessions.Load())}
 	if got != [4]uint64{2, 1, 1, 0} {
 		t.Errorf("updates, matched, malformed, sessions: %v", got)
 	}
 	if lag := r.counters.Lag(); lag != arrival.Sub(time.Unix(1700000000, 250e6)) {
 		t.Errorf("lag %v", lag)
+	}
+}
+
+// TestAtOnce: a message is handed on when it has come, though nothing, or only half a message, comes after it, and also when it comes in pieces.
+func TestAtOnce(t *testing.T) {
+	alone, half, pieces := frame(announcing("192.0.2.0/24", "[64501]")), frame(announcing("192.0.2.0/25", "[64501]")), frame(announcing("192.0.2.0/26", "[64501]"))
+	parts := make(chan []byte)
+	h := httptest.NewServer(speaking(func(w io.Writer) {
+		for b := range parts {
+			if _, err := w.Write(b); err != nil {
+				return
+			}
+		}
+	}))
+	t.Cleanup(h.Close)
+	t.Cleanup(func() { close(parts) })
+	r := run(t, watchedFew("ws"+strings.TrimPrefix(h.URL, "http")))
+	parts <- alone
+	r.expect("+192.0.2.0/24")
+	parts <- slices.Concat(alone, half[:100])
+	r.expect("+192.0.2.0/24")
+	parts <- half[100:]
+	r.expect("+192.0.2.0/25")
+	for i := range pieces {
+		parts <- pieces[i : i+1]
+	}
+	r.expect("+192.0.2.0/26")
+}
+
+// TestBrokenServer: one that breaks the protocol is told so and left, with the reason, and tried again.
+func TestBrokenServer(t *testing.T) {
+	h := httptest.NewServer(speaking(func(w io.Writer) {
+		_, _ = w.Write(slices.Concat(frame(announcing("192.0.2.0/24", "[64501]")), []byte{0x81, 0x80, 0, 0, 0, 0}))
+	}))
+	t.Cleanup(h.Close)
+	r := run(t, watchedFew("ws"+strings.TrimPrefix(h.URL, "http")))
+	for range 2 {
+		r.expect("+192.0.2.0/24")
+		r.expect("feed-lost (reading: the server broke the websocket protocol (1002): a masked frame")
+		r.expect("gap")
 	}
 }
 
