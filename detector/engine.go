@@ -27,6 +27,7 @@ type Engine struct {
 	emit         func(Change)
 	age          bool
 	clock        time.Time
+	began        time.Time // where the clock first stood
 	timers       timers
 	rib          *rib
 	ledger       *ledger
@@ -47,11 +48,17 @@ func New(o Options) *Engine {
 // Clock is the time up to which the engine has judged.
 func (e *Engine) Clock() time.Time { return e.clock }
 
+// Began is where the clock first stood; zero before the first event.
+func (e *Engine) Began() time.Time { return e.began }
+
 // Due is when the engine next has something to do without an event; false when nothing is pending.
 func (e *Engine) Due() (time.Time, bool) { return e.timers.earliest() }
 
 // Advance moves the clock on to now, and does what came due until then, each thing at its own time. The clock never goes back.
 func (e *Engine) Advance(now time.Time) {
+	if e.began.IsZero() {
+		e.began = now
+	}
 	for {
 		t, ok := e.timers.next(now)
 		if !ok {

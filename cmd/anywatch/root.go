@@ -67,7 +67,7 @@ Begin with:  anywatch demo`,
 	}
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.SetHelpCommand(helpCommand())
-	cmd.AddCommand(runCommand(), demoCommand(), replayCommand(), checkCommand(), generateCommand(), explainCommand(), rpkiCommand(), versionCommand())
+	cmd.AddCommand(runCommand(), demoCommand(), replayCommand(), checkCommand(), generateCommand(), reportCommand(), explainCommand(), rpkiCommand(), versionCommand())
 	strictCompletion(cmd)
 	return cmd
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -81,7 +82,7 @@ func New(o Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	undo.add(d.feeds.close)
-	if d.web, err = newWeb(c.Web.Listen, d.registry, d.ready, d.serveRoutes); err != nil {
+	if d.web, err = newWeb(c.Web.Listen, d.registry, d.ready, map[string]http.HandlerFunc{routesPath: d.serveRoutes, reportsPath + "{name}": d.serveReport}); err != nil {
 		return nil, err
 	}
 	d.metrics.reloadedAt(d.now(), true)

@@ -21,6 +21,8 @@ type Replay struct {
 	archive.Options
 	// Tail moves the clock on after the last record, so that what is pending can come due.
 	Tail time.Duration
+	// Done is handed the engine as it stands at the end; nil for nobody.
+	Done func(*detector.Engine)
 	// Emit takes every change of an incident; Report and Progress what archive.Deps say.
 	Emit     func(detector.Change)
 	Report   func(archive.Problem)
@@ -61,6 +63,9 @@ func (r Replay) Run(ctx context.Context) (Summary, error) {
 	sum.Stats, err = archive.Read(ctx, inputs, deps, r.Options)
 	if err == nil && r.Tail > 0 {
 		engine.Advance(engine.Clock().Add(r.Tail))
+	}
+	if err == nil && r.Done != nil {
+		r.Done(engine)
 	}
 	return sum, err
 }

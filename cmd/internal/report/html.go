@@ -1,0 +1,49 @@
+package report
+
+import (
+	"html/template"
+	"io"
+	"strings"
+)
+
+// html writes one page that needs nothing beside it: no script, no font, no picture of another host.
+func (d Document) html(w io.Writer) error {
+	return page.Execute(w, d)
+}
+
+var page = template.Must(template.New("report").Funcs(template.FuncMap{
+	"stamp": stamp,
+	"head":  func(s string) string { return strings.ReplaceAll(s, "_", " ") },
+}).Parse(`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{.Title}}</title>
+<style>
+:root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --paper: #fff; --hue: #0550ae; --bad: #b42318; --mark: #b42318; --fill: #b4231822 }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9198a1; --line: #3d444d; --paper: #0d1117; --hue: #79c0ff; --bad: #ff7b72; --mark: #ff7b72; --fill: #ff7b7233 } }
+body { margin: 2rem auto; max-width: 76rem; padding: 0 1rem; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper) }
+h1 { font-size: 1.4rem; margin: 0 } p { color: var(--soft); margin: .3rem 0 1.2rem; max-width: 60rem }
+.scroll { overflow-x: auto } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
+th, td { text-align: left; padding: .35rem .7rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; white-space: nowrap }
+th { color: var(--soft); font-weight: 600; position: sticky; top: 0; background: var(--paper) }
+td.wide { white-space: normal; min-width: 16rem }
+figure { margin: 0; padding: .2rem 0 1rem } svg { display: block; max-width: 100%; height: auto; font: 11px system-ui, sans-serif }
+svg .axis { stroke: var(--line) } svg .text { fill: var(--soft) } svg .curve { fill: none; stroke: var(--hue); stroke-width: 1.6 }
+svg .limit { stroke: var(--bad); stroke-dasharray: 4 3 } svg .reuse { stroke: var(--soft); stroke-dasharray: 1 3 } svg .held { fill: var(--fill) }
+</style>
+</head>
+<body>
+<h1>{{.Title}}</h1>
+<p>{{.About}} {{if not .From.IsZero}}From <time>{{stamp .From}}</time> to <time>{{stamp .To}}</time>.{{end}}</p>
+{{if .Rows}}<div class="scroll"><table>
+<thead><tr>{{range .Columns}}<th scope="col">{{head .}}</th>{{end}}</tr></thead>
+<tbody>
+{{$columns := len .Columns}}{{range .Rows}}<tr>{{range .Cells}}<td{{if gt (len .) 40}} class="wide"{{end}}>{{.}}</td>{{end}}</tr>
+{{with .Figure}}<tr><td colspan="{{$columns}}"><figure>{{.}}</figure></td></tr>{{end}}
+{{end}}</tbody>
+</table></div>{{else}}<p>{{.Empty}}</p>{{end}}
+</body>
+</html>
+`))

@@ -1,0 +1,118 @@
+package report
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Row is one line of a report. It marshals to the JSON object that users rely on.
+type Row interface {
+	// Cells are the values of the columns, as text, in the order of Document.Columns.
+	Cells() []string
+	// Figure draws the row for HTML; "" where there is nothing to draw.
+	Figure() template.HTML
+}
+
+// Document is a report: its name, the time that it is about, and its rows.
+type Document struct {
+	Report   string
+	From, To time.Time
+	Columns  []string
+	Rows     []Row
+	// Title and About introduce the report to people; Empty says what it means that it has no rows.
+	Title, About, Empty string
+}
+
+// Formats are what a report can be written as.
+var Formats = []string{"table", "json", "csv", "html"}
+
+// Write writes the report in one of the Formats.
+func (d Document) Write(w io.Writer, format string) error {
+	switch format {
+	case "table":
+		return d.table(w)
+	case "json":
+		return d.json(w)
+	case "csv":
+		return d.csv(w)
+	case "html":
+		return d.html(w)
+	}
+	return fmt.Errorf("--format %q: it is %s", format, strings.Join(Formats, ", "))
+}
+
+// json writes one object, as `{"report": NAME, "from": T, "to": T, "rows": […]}`; times that are not known are null.
+func (d Document) json(w io.Writer) error {
+	rows := d.Rows
+	if rows == nil {
+		rows = []Row{}
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(struct {
+		Report string     `json:"report"`
+		From   *time.Time `json:"from"`
+		To     *time.Time `json:"to"`
+		Rows   []Row      `json:"rows"`
+	}{d.Report, Time(d.From), Time(d.To), rows})
+}
+
+// Time is a time for JSON: in UTC, null when there is none.
+func Time(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Millisecond)
+	return &t
+}
+
+func (d Document) csv(w io.Writer) error {
+	c := csv.NewWriter(w)
+	if err := c.Write(d.Columns); err != nil {
+		return err
+	}
+	for _, r := range d.Rows {
+		if err := c.Write(r.Cells()); err != nil {
+			return err
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
+
+func (d Document) table(w io.Writer) error {
+	if len(d.Rows) == 0 {
+		_, err := fmt.Fprintln(w, d.Empty)
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	heads := make([]string, len(d.Columns))
+	for i, c := range d.Columns {
+		heads[i] = strings.ToUpper(strings.ReplaceAll(c, "_", " "))
+	}
+	fmt.Fprintln(t, strings.Join(heads, "\t"))
+	for _, r := range d.Rows {
+		cells := r.Cells()
+		for i, c := range cells {
+			if c == "" {
+				cells[i] = "-"
+			}
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
+	}
+	return t.Flush()
+}
+
+// stamp writes a time as short as it can be read: without the fraction of a second.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05Z")
+}
