@@ -158,9 +158,18 @@ func asnTexts(list []route.ASN) []string {
 func (s *survey) countTables() {
 	shows := map[route.Family]tally{route.IPv4: {}, route.IPv6: {}}
 	for _, f := range s.order {
-		for v, stands := range f.all {
-			if v.External && stands && !isAside(f.prefix) {
-				shows[route.FamilyOf(f.prefix)].add(v, v.Table)
+		if isAside(f.prefix) {
+			continue
+		}
+		who := []tally{f.all}
+		if _, n := f.strongest(); n <= f.all.standing() { // it is ours: who shows it with another origin could show it with ours
+			who = append(who, values(f.others)...)
+		}
+		for _, t := range who {
+			for v, stands := range t {
+				if v.External && stands {
+					shows[route.FamilyOf(f.prefix)].add(v, v.Table)
+				}
 			}
 		}
 	}

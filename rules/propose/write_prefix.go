@@ -97,8 +97,14 @@ func (s *survey) writePrefixSites(p *page, f *fact) {
 		p.doubt("    sites: […]", s.siteless(f)+": name its sites, or it is expected at every one")
 	case !s.pastBest():
 		p.doubt("    sites: "+list(names), "more may hide behind these: only best paths were seen")
+		if len(names) == 1 {
+			p.doubt("    min_sites: 1", "")
+		}
 	default:
 		p.add("    sites: "+list(names), "")
+		if len(names) == 1 {
+			p.add("    min_sites: 1", "") // whatever defaults will say
+		}
 	}
 }
 
