@@ -61,8 +61,9 @@ type Reader struct {
 	br     *bufio.Reader
 	max    int
 	resync bool
-	offset int64  // of the next octet
-	held   int    // octets of the last message that are still in the buffer
+	offset int64  // of the first octet in the buffer
+	held   int    // octets at the head of the buffer that were given out
+	window []byte // the octets behind them, as far as they were there when it was last looked
 	big    []byte // a message longer than the buffer
 }
 
@@ -81,8 +82,13 @@ func (r *Reader) Waits() bool { return r.br.Buffered()-r.held < headerLen }
 // Next gives the next message, valid until the following call. The error is io.EOF at the end of the stream, a *FrameError for what is no
 // message, or what reading returned. With resync, Next can be called again after a *FrameError.
 func (r *Reader) Next() ([]byte, error) {
+	if len(r.window) >= headerLen {
+		if n, err := r.length(r.window); err == nil && n <= len(r.window) {
+			return r.give(n), nil
+		}
+	}
 	r.skip(r.held)
-	r.held = 0
+	r.held, r.window = 0, nil
 	head, err := r.br.Peek(headerLen)
 	if err != nil {
 		if errors.Is(err, io.EOF) && len(head) > 0 {
@@ -97,7 +103,7 @@ func (r *Reader) Next() ([]byte, error) {
 	if n > r.br.Size() {
 		return r.long(n)
 	}
-	frame, err := r.br.Peek(n)
+	_, err = r.br.Peek(n)
 	if errors.Is(err, io.EOF) {
 		return nil, r.damaged(ErrCut)
 	}
@@ -108,10 +114,19 @@ func (r *Reader) Next() ([]byte, error) {
 		if r.swallows(n) {
 			return nil, r.damaged(ErrCut)
 		}
-		frame, _ = r.br.Peek(n) // looking further may have moved the buffer; it was all there before
+		r.window, _ = r.br.Peek(n) // looking further may have moved the buffer; each message is looked at in this way
+	} else {
+		r.window, _ = r.br.Peek(r.br.Buffered())
 	}
-	r.held = n
-	return frame, nil
+	return r.give(n), nil
+}
+
+// give gives out a message that is whole in the buffer.
+func (r *Reader) give(n int) []byte {
+	frame := r.window[:n:n]
+	r.window = r.window[n:]
+	r.held += n
+	return frame
 }
 
 // swallows tells of a message of n octets that it was probably cut, and that its length reaches into those after it: what follows its end is no

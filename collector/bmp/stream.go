@@ -232,18 +232,20 @@ var errShort = errors.New("it is shorter than its fixed part")
 // section 4.2), and some give the time of their boot.
 func (s *Stream) when(b []byte, at time.Time) time.Time {
 	sec, usec := binary.BigEndian.Uint32(b[identityLen:]), binary.BigEndian.Uint32(b[identityLen+4:])
-	t := time.Unix(int64(sec), int64(min(usec, 999_999))*1000).UTC()
+	off := int64(sec) - at.Unix()
 	switch {
-	case s.cfg.Replay && sec != 0:
-		s.clock = t
-	case s.cfg.Replay && !s.clock.IsZero():
+	case s.cfg.Replay && sec == 0 && !s.clock.IsZero():
 		return s.clock
-	case s.cfg.Replay || sec == 0 || t.Sub(at).Abs() > time.Hour:
-		t = at
+	case sec == 0, !s.cfg.Replay && (off > credible || off < -credible):
+		s.clock = at
+	default:
+		s.clock = time.Unix(int64(sec), int64(min(usec, 999_999))*1000).UTC()
 	}
-	s.clock = t
-	return t
+	return s.clock
 }
+
+// credible is by how many seconds a message's time may differ from that of its arrival.
+const credible = 3600
 
 // now is the time of what carries none: arrival, in a replay the newest time seen.
 func (s *Stream) now(at time.Time) time.Time {

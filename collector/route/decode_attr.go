@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/osrg/gobgp/v3/pkg/packet/bgp"
 )
@@ -263,6 +264,9 @@ func prefixOf(addr []byte, bits int) (netip.Prefix, error) {
 // plain reads the routes outside of MP attributes: withdrawn routes and NLRI of IPv4 (RFC 4271 section 4.3).
 func (m *message) plain(b []byte, dst *[]NLRI) {
 	addPath := m.enc.AddPath&IPv4 != 0
+	if most := len(b) / 4; most > cap(*dst)-len(*dst) { // nearly all routes take four octets: room is made once
+		*dst = slices.Grow(*dst, min(most+1, 256))
+	}
 	for len(b) > 0 {
 		var n NLRI
 		if addPath {

@@ -84,6 +84,17 @@ func (p Path) Neighbor() (ASN, bool) {
 	return 0, false
 }
 
+// Hops counts the ASes on the path before the origin, prepending collapsed: 1 next to the origin, 0 when the path is only the origin or empty.
+func (p Path) Hops() (n int) {
+	flat := p.external()
+	for i := 1; i < len(flat); i++ {
+		if flat[i] != flat[i-1] {
+			n++
+		}
+	}
+	return n
+}
+
 // external flattens the path without confederation segments. A set counts as its first member.
 func (p Path) external() []ASN {
 	var flat []ASN
