@@ -48,7 +48,7 @@ func establish(t *testing.T, m peers.Make, restart time.Duration, role string) {
 		t.Errorf("session %+v\nwant %+v", got[0], want)
 	}
 	s.shows(fmt.Sprintf("%v [%d]", four, fourOctets), fmt.Sprintf("%v [%d]", six, fourOctets))
-	if r := s.the(four); !r.attrs.Has(64501<<16|100) || r.attrs.NextHop.String() != peers.NextHop4 {
+	if r := s.the(four); !r.attrs.Has(64501<<16|100) || len(r.attrs.Large) != 1 || r.attrs.Large[0].String() != "64501:1:2" || r.attrs.NextHop.String() != peers.NextHop4 {
 		t.Errorf("IPv4: %+v", *r.attrs)
 	}
 	if r := s.the(six); r.attrs.NextHop.String() != peers.NextHop6 {

@@ -28,6 +28,9 @@ func TestMD5(t *testing.T) {
 		spec.Password, spec.Routes = "right", both()
 		peers.Run(t, m, spec)
 		s.shows("192.0.2.0/24 [64501]", "2001:db8:53::/48 [64501]")
+		if v, name := s.nth(collector.PeerUp, 1).Vantage, "bgp:peer/"+at.String(); n.Range.IsValid() && v.Name() != name {
+			t.Errorf("vantage %s, want %s", v.Name(), name)
+		}
 	})
 }
 
@@ -50,20 +53,58 @@ func wrongKey(t *testing.T, m peers.Make, key string) {
 	spec := s.spec(at, 64501)
 	spec.Password, spec.Routes = key, both()
 	peers.Run(t, m, spec)
-	knocked := ""
-	eventually(t, "a connection that gets no answer", func() bool {
-		before := knocked
-		knocked = knocking(t, at, s.addr())
-		return knocked != "" && knocked == before
-	})
-	if got := s.source.Sessions(); got[0].Established || s.counters.Messages.Load() != 0 || s.source.Refused() != 0 || len(s.told(collector.PeerUp)) != 0 {
-		t.Errorf("with a wrong key: %+v, %d messages", got, s.counters.Messages.Load())
-	}
+	s.keptOut(at)
 	n.Password = bgp.Password(key)
 	if err := s.source.Reload(config(over4, n)); err != nil {
 		t.Fatal(err)
 	}
 	s.shows("192.0.2.0/24 [64501]", "2001:db8:53::/48 [64501]")
+}
+
+// TestTTLSecurity: of two peers on this host one sends with a TTL of 255, as RFC 5082 wants it, and comes in; the other sends with less, as if
+// it were far away, and gets no answer until we allow for that.
+func TestTTLSecurity(t *testing.T) {
+	t.Run("near", func(t *testing.T) {
+		t.Parallel()
+		at := newAddress()
+		n := neighbor(at, ourAS)
+		n.TTLSecurity = 1
+		s := start(t, over4, watched, n)
+		spec := s.spec(at, ourAS)
+		spec.Routes = both()
+		peers.Run(t, peers.FRRouting, spec)
+		s.shows("192.0.2.0/24 []", "2001:db8:53::/48 []")
+	})
+	t.Run("far", func(t *testing.T) {
+		t.Parallel()
+		at := newAddress()
+		n := neighbor(at, ourAS)
+		n.TTLSecurity = 1
+		s := start(t, over4, watched, n)
+		spec := s.spec(at, ourAS)
+		spec.Routes = both()
+		peers.Run(t, peers.BIRD, spec)
+		s.keptOut(at)
+		n.TTLSecurity = 254
+		if err := s.source.Reload(config(over4, n)); err != nil {
+			t.Fatal(err)
+		}
+		s.shows("192.0.2.0/24 []", "2001:db8:53::/48 []")
+	})
+}
+
+// keptOut waits until a peer has tried to connect and got no answer, and checks that nothing was heard of it.
+func (s *station) keptOut(at netip.Addr) {
+	s.t.Helper()
+	knocked := ""
+	eventually(s.t, "a connection that gets no answer", func() bool {
+		before := knocked
+		knocked = knocking(s.t, at, s.addr())
+		return knocked != "" && knocked == before
+	})
+	if got := s.source.Sessions(); got[0].Established || s.counters.Messages.Load() != 0 || s.source.Refused() != 0 || len(s.told(collector.PeerUp)) != 0 {
+		s.t.Errorf("sessions %+v, %d messages, %d refused", got, s.counters.Messages.Load(), s.source.Refused())
+	}
 }
 
 // knocking names a connection between two addresses whose first packet got no answer yet, as the kernel shows it: state SYN-SENT.

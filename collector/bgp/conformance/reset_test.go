@@ -16,7 +16,10 @@ import (
 // and at its End-of-RIB exactly that is left.
 func TestResetInTheTable(t *testing.T) {
 	for _, m := range everyMake {
-		t.Run(string(m), func(t *testing.T) { resetInTheTable(t, m) })
+		t.Run(string(m), func(t *testing.T) {
+			t.Parallel()
+			resetInTheTable(t, m)
+		})
 	}
 }
 

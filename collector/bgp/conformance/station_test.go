@@ -249,7 +249,7 @@ func (s *station) spec(at netip.Addr, asn uint32) peers.Spec {
 
 // both are a route of each family.
 func both() []peers.Route {
-	return []peers.Route{{Prefix: four, Communities: []string{"64501:100"}}, {Prefix: six}}
+	return []peers.Route{{Prefix: four, Communities: []string{"64501:100"}, Large: []string{"64501:1:2"}}, {Prefix: six}}
 }
 
 func neighbor(at netip.Addr, asn route.ASN) bgp.Neighbor {

@@ -55,9 +55,11 @@ func (s *station) runTable(at netip.Addr, m peers.Make, table []netip.Prefix) (p
 }
 
 // TestTable: a table of hundreds of thousands of routes comes whole, is counted to the last prefix, and the watched one among them is found.
+// It and TestResetInTheTable take both cores: they run before the tests that run beside each other, and not with them.
 func TestTable(t *testing.T) {
 	for _, m := range everyMake {
 		t.Run(string(m), func(t *testing.T) {
+			t.Parallel()
 			at, size := newAddress(), tableSize(m)
 			s := start(t, over4, watched, neighbor(at, ourAS))
 			_, from := s.runTable(at, m, manyPrefixes(size))

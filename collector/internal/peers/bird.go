@@ -25,6 +25,7 @@ protocol device { }
 protocol static s{{$i}} { {{if is4 .Prefix}}ipv4{{else}}ipv6{{end}}; route {{.Prefix}} blackhole {
   {{range .Reversed}}bgp_path.prepend({{.}}); {{end}}
   {{range .Communities}}bgp_community.add(({{comma .}})); {{end}}
+  {{range .Large}}bgp_large_community.add(({{comma .}})); {{end}}
 }; }
 {{end}}
 protocol static table4 { ipv4;

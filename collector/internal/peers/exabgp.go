@@ -108,6 +108,9 @@ func (exabgpDialect) line(verb string, s Spec, r Route) string {
 	if len(r.Communities) > 0 {
 		line += fmt.Sprintf(" community %v", r.Communities)
 	}
+	if len(r.Large) > 0 {
+		line += fmt.Sprintf(" large-community %v", r.Large)
+	}
 	if r.Originator.IsValid() {
 		line += fmt.Sprintf(" originator-id %v", r.Originator)
 	}

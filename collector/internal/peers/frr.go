@@ -97,6 +97,9 @@ func routeMap(r Route) []string {
 	for _, c := range r.Communities {
 		lines = append(lines, "set community "+c+" additive")
 	}
+	for _, c := range r.Large {
+		lines = append(lines, "set large-community "+c+" additive")
+	}
 	if len(r.Path) > 0 {
 		lines = append(lines, "set as-path prepend "+r.Words())
 	}

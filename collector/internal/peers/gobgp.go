@@ -107,6 +107,9 @@ func (gobgpDialect) rib(s *Speaker, verb string, r Route) {
 	if len(r.Communities) > 0 {
 		args = append(args, "community", strings.Join(r.Communities, ","))
 	}
+	if len(r.Large) > 0 {
+		args = append(args, "large-community", strings.Join(r.Large, ","))
+	}
 	if len(r.Path) > 0 {
 		args = append(args, "aspath", strings.ReplaceAll(r.Words(), " ", ","))
 	}

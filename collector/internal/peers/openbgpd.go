@@ -19,7 +19,7 @@ nexthop qualify via default
 {{end}} }
 network prefix-set table set { nexthop ` + NextHop4 + ` }{{end}}
 {{range .Routes}}
-network {{.Prefix}} set { nexthop {{if is4 .Prefix}}` + NextHop4 + `{{else}}` + NextHop6 + `{{end}}{{range .Communities}} community {{.}}{{end}} }{{end}}
+network {{.Prefix}} set { nexthop {{if is4 .Prefix}}` + NextHop4 + `{{else}}` + NextHop6 + `{{end}}{{range .Communities}} community {{.}}{{end}}{{range .Large}} large-community {{.}}{{end}} }{{end}}
 neighbor {{.Station.Addr}} {
 	remote-as {{.StationAS}}
 	descr "station"
@@ -28,7 +28,6 @@ neighbor {{.Station.Addr}} {
 	{{if not .Internal}}multihop 2{{end}}
 	announce IPv4 unicast
 	announce IPv6 unicast
-	announce enhanced refresh yes
 	{{if .AddPath}}announce add-path send all{{end}}
 	{{if .Role}}announce policy {{.Role}}{{end}}
 	{{if .Password}}tcp md5sig password {{.Password}}{{end}}

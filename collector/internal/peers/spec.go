@@ -28,6 +28,7 @@ type Route struct {
 	Prefix      netip.Prefix
 	Path        []uint32 // behind the speaker's own AS; OpenBGPD can't say any
 	Communities []string // "64501:100"
+	Large       []string // "64501:1:2"
 	ID          uint32   // tells several routes of one prefix apart, for GoBGP and ExaBGP
 	// Originator and Clusters (RFC 4456 section 8) are what ExaBGP says of a route: the others reflect routes of their clients.
 	Originator netip.Addr
