@@ -12,10 +12,18 @@ import (
 	"anywatch/collector"
 )
 
-// ear is a handler that takes everything.
-type ear struct{ updates int }
+// ear is a handler that takes everything, and does something with each UPDATE.
+type ear struct {
+	updates int
+	then    func(n int)
+}
 
-func (e *ear) update(time.Time, []byte) bool    { e.updates++; return true }
+func (e *ear) update(time.Time, []byte) bool {
+	e.updates++
+	e.then(e.updates)
+	return true
+}
+
 func (e *ear) refresh(time.Time, []byte) *fault { return nil }
 func (e *ear) heard(time.Time) bool             { return true }
 func (e *ear) idle()                            {}
@@ -30,17 +38,20 @@ func (pipe) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 11,
 func TestBusyPeerNeedsNoKeepalive(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
-	watch, e := new(clock), new(ear)
+	watch := new(clock)
+	e := &ear{then: func(n int) {
+		if n == 3 { // the fourth comes more than an hour later
+			watch.advance(fsmFeed + time.Minute)
+		}
+	}}
 	c := newConn(pipe{ours}, 90*time.Second, watch.Now, e)
 	defer c.Close()
 	c.state, c.fed = established, watch.Now()
 	close(c.established)
 	go func() {
-		for range 3 {
+		for range 4 {
 			_, _ = theirs.Write(message(typeUpdate, 0, 0, 0, 0))
 		}
-		watch.advance(fsmFeed + time.Minute)
-		_, _ = theirs.Write(message(typeUpdate, 0, 0, 0, 0))
 	}()
 	b := make([]byte, headerLen)
 	if _, err := io.ReadFull(c, b); err != nil || !bytes.Equal(b, message(typeKeepalive)) {
