@@ -53,6 +53,7 @@ func TestReflector(t *testing.T) {
 
 // TestReflectedByHand: ExaBGP says what a reflector of two levels would say.
 func TestReflectedByHand(t *testing.T) {
+	t.Parallel()
 	at, one, two := newAddress(), netip.MustParseAddr("10.1.0.1"), netip.MustParseAddr("10.1.0.2")
 	n := neighbor(at, 0)
 	n.AddPath = true

@@ -28,6 +28,10 @@ func TestRefresh(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, "the table again", func() bool { return s.announced() >= before+2 })
+		if m == peers.BIRD || m == peers.FRRouting { // they mark its begin and end (RFC 7313)
+			s.nth(collector.TableBegins, 2)
+			s.nth(collector.EndOfRIB, 4)
+		}
 		s.shows("192.0.2.0/24 [64501]", "2001:db8:53::/48 [64501]")
 		s.unharmed()
 	})

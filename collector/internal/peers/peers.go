@@ -98,7 +98,7 @@ func (d *Daemon) path(name string) string { return filepath.Join(d.dir, name) }
 // file writes a file into the daemon's folder. OpenBGPD refuses a configuration that others can read.
 func (d *Daemon) file(name, text string) {
 	d.t.Helper()
-	if err := errors.Join(os.WriteFile(d.path(name), []byte(text), 0o600)); err != nil {
+	if err := os.WriteFile(d.path(name), []byte(text), 0o600); err != nil {
 		d.t.Fatal(err)
 	}
 }
