@@ -131,7 +131,7 @@ type running struct {
 	ended    chan error
 }
 
-func run(t *testing.T, k *kafka, topic string) *running {
+func run(t *testing.T, k *kafka, topic string, changes ...func(*timing)) *running {
 	t.Helper()
 	r := &running{t: t, counters: new(collector.Counters), events: make(chan string, 1000), ended: make(chan error, 1), clock: clock{now: arrival}}
 	deps := testDeps()
@@ -144,6 +144,9 @@ func run(t *testing.T, k *kafka, topic string) *running {
 	}
 	r.source.timing = timing{check: 5 * time.Millisecond, goodbye: 5 * time.Second, commit: 100 * time.Millisecond, fetch: 50 * time.Millisecond, session: 3 * time.Second,
 		backoff: func(int) time.Duration { return 20 * time.Millisecond }}
+	for _, change := range changes {
+		change(&r.source.timing)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	sink := collector.SinkFunc(func(ctx context.Context, ev collector.Event) error {
@@ -199,11 +202,14 @@ func (r *running) expect(want ...string) {
 // until waits for a condition.
 func (r *running) until(what string, met func() bool) {
 	r.t.Helper()
-	for late := time.Now().Add(patience); !met(); {
-		if time.Now().After(late) {
+	again, late := time.NewTicker(time.Millisecond), time.After(patience)
+	defer again.Stop()
+	for !met() {
+		select {
+		case <-again.C:
+		case <-late:
 			r.t.Fatalf("not met: %s\n%s", what, &r.log)
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 

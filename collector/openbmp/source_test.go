@@ -177,9 +177,8 @@ func TestStopWithoutBroker(t *testing.T) {
 	k := newKafka(t, kfake.SeedTopics(1, topic))
 	k.begins("anywatch", topic, 1)
 	k.produce(topic, 0, edge1.binaryFrame(monitor(t, peer1, "192.0.2.0/24")))
-	r := run(t, k, topic)
+	r := run(t, k, topic, func(t *timing) { t.goodbye = time.Millisecond })
 	r.expect(twice(from("10.0.0.1", "192.0.2.0/24"))...)
-	r.source.timing.goodbye = time.Millisecond
 	k.cluster.Close()
 	r.end()
 }
