@@ -71,7 +71,7 @@ type framed struct {
 func newMRT(w *window, s *mrt.Stream) *framed {
 	w.limit = mrt.Window
 	return &framed{
-		win: w, split: mrt.Split, why: errNoRecord, when: mrt.Time, past: s.Leave, end: s.Finish, gone: s.Lost,
+		win: w, split: mrt.Split, why: errNoRecord, when: s.Time, past: s.Leave, end: s.Finish, gone: s.Lost,
 		into: func(ctx context.Context, record []byte, _ time.Time) error { return s.Record(ctx, record) },
 	}
 }

@@ -23,16 +23,20 @@ type reading struct {
 	in     *collector.Intake
 	tables *mrt.Tables
 	stats  Stats
-	ticked time.Time
-	failed []error
-	total  int64 // octets of all inputs as stored; zero when that is not known
-	done   int64 // of those that are finished
-	open   []*source
-	steps  int
+	// bounded tells that records of some times are not wanted.
+	bounded bool
+	clocked time.Time // of the newest record
+	ticked  time.Time
+	failed  []error
+	total   int64 // octets of all inputs as stored; zero when that is not known
+	done    int64 // of those that are finished
+	open    []*source
+	steps   int
 }
 
 func newReading(inputs []Input, deps Deps, opt Options) *reading {
-	r := &reading{deps: deps, opt: opt, in: &collector.Intake{Screen: screen.New(deps.Live), Out: deps.Out}, tables: mrt.NewTables()}
+	r := &reading{deps: deps, opt: opt, bounded: !opt.From.IsZero() || !opt.To.IsZero(),
+		in: &collector.Intake{Screen: screen.New(deps.Live), Out: deps.Out}, tables: mrt.NewTables()}
 	for _, in := range inputs {
 		r.total += in.Size
 	}
@@ -88,12 +92,12 @@ func (r *reading) recognised(in Input) (*source, error) {
 		return nil, err
 	}
 	s := &source{in: in, stored: &counted{r: f}, closed: func() { f.Close() }} // read only: nothing is lost when closing fails
-	content, closed, err := unpack(s.stored)
+	content, err := unpack(s.stored)
 	if err != nil {
 		s.closed()
 		return nil, err
 	}
-	s.closed = func() { closed(); f.Close() }
+	s.closed = func() { content.close(); f.Close() }
 	w := newWindow(content)
 	for {
 		s.format, err = recognise(w.bytes(), w.ended())
@@ -171,7 +175,7 @@ func (r *reading) step(ctx context.Context, s *source) error {
 	}
 	var err error
 	switch {
-	case s.at.IsZero() || r.within(s.at):
+	case r.within(s.at) || s.at.IsZero():
 		r.clock(s.at)
 		err = s.cursor.take(ctx, s.at)
 	default:
@@ -201,14 +205,15 @@ func (r *reading) passedOver(s *source, err error) error {
 }
 
 func (r *reading) within(t time.Time) bool {
-	return !t.Before(r.opt.From) && (r.opt.To.IsZero() || t.Before(r.opt.To))
+	return !r.bounded || !t.Before(r.opt.From) && (r.opt.To.IsZero() || t.Before(r.opt.To))
 }
 
 // clock notes the time of a record that is applied.
 func (r *reading) clock(t time.Time) {
-	if t.IsZero() {
+	if t == r.clocked || t.IsZero() {
 		return
 	}
+	r.clocked = t
 	if r.stats.First.IsZero() || t.Before(r.stats.First) {
 		r.stats.First = t
 	}

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bufio"
 	"bytes"
 	"compress/bzip2"
 	"fmt"
@@ -54,28 +53,24 @@ func openZstd(r io.Reader) (io.Reader, func(), error) {
 
 // unpack gives the content of what is stored. What is damaged from its first octet on gives an empty content that ends with the fault; an
 // error means that the packing is not read at all.
-func unpack(stored io.Reader) (content io.Reader, closed func(), err error) {
-	content, closed = stored, func() {}
+func unpack(stored io.Reader) (*ahead, error) {
+	content := readAhead(stored, "", nil, func() {})
 	for range maxLayers {
-		br := bufio.NewReaderSize(content, 64<<10)
-		content = br
-		head, _ := br.Peek(8) // an error comes again with the first read
-		p, found := packed(head)
+		p, found := packed(content.peek())
 		switch {
 		case !found:
-			return content, closed, nil
+			return content, nil
 		case p.open == nil:
-			closed()
-			return nil, nil, fmt.Errorf("it is packed with %s, which is not read; unpack it first, or pack it with gzip, bzip2 or zstd", p.name)
+			content.close()
+			return nil, fmt.Errorf("it is packed with %s, which is not read; unpack it first, or pack it with gzip, bzip2 or zstd", p.name)
 		}
-		inner, closeInner, err := p.open(br)
+		inner, closed, err := p.open(content)
 		if err != nil {
-			return faulty{fmt.Errorf("%s: %w", p.name, err)}, closed, nil
+			inner, closed = faulty{err}, func() {}
 		}
-		a, outer := readAhead(inner, p.name, closeInner), closed
-		content, closed = a, func() { a.close(); outer() }
+		content = readAhead(inner, p.name, content, closed)
 	}
-	return content, closed, nil
+	return content, nil
 }
 
 func packed(head []byte) (packing, bool) {
@@ -91,88 +86,3 @@ func packed(head []byte) (packing, bool) {
 type faulty struct{ err error }
 
 func (f faulty) Read([]byte) (int, error) { return 0, f.err }
-
-// ahead reads in a goroutine of its own, a few pieces ahead of who reads from it.
-type ahead struct {
-	full chan piece
-	free chan []byte
-	stop chan struct{}
-	now  piece
-}
-
-// piece is what was read at one time, and why nothing comes after it, if nothing does.
-type piece struct {
-	room, rest []byte
-	err        error
-}
-
-const (
-	pieces    = 4
-	pieceSize = 256 << 10
-)
-
-// readAhead begins to read; name is for errors, and closed is called when nothing more is read.
-func readAhead(r io.Reader, name string, closed func()) *ahead {
-	a := &ahead{full: make(chan piece, pieces), free: make(chan []byte, pieces), stop: make(chan struct{})}
-	for range pieces {
-		a.free <- make([]byte, pieceSize)
-	}
-	go func() {
-		defer closed()
-		a.fill(r, name)
-	}()
-	return a
-}
-
-func (a *ahead) fill(r io.Reader, name string) {
-	for {
-		var p piece
-		select {
-		case p.room = <-a.free:
-		case <-a.stop:
-			return
-		}
-		n := 0
-		for n < len(p.room) && p.err == nil {
-			var m int
-			m, p.err = r.Read(p.room[n:])
-			n += m
-		}
-		p.rest = p.room[:n]
-		ended := p.err != nil
-		if ended && p.err != io.EOF {
-			p.err = fmt.Errorf("%s: %w", name, p.err)
-		}
-		select {
-		case a.full <- p:
-		case <-a.stop:
-			return
-		}
-		if ended {
-			return
-		}
-	}
-}
-
-// Read gives what was read ahead.
-func (a *ahead) Read(b []byte) (int, error) {
-	for len(a.now.rest) == 0 {
-		if a.now.err != nil {
-			return 0, a.now.err
-		}
-		if a.now.room != nil {
-			a.free <- a.now.room // never waits: there is room for all pieces
-		}
-		select {
-		case a.now = <-a.full:
-		case <-a.stop:
-			return 0, io.ErrClosedPipe
-		}
-	}
-	n := copy(b, a.now.rest)
-	a.now.rest = a.now.rest[n:]
-	return n, nil
-}
-
-// close lets the goroutine end. It does not wait: a read from a pipe may never return.
-func (a *ahead) close() { close(a.stop) }

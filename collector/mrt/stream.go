@@ -60,12 +60,22 @@ type Stream struct {
 	scratch []byte
 	entry   collector.Reader
 	at      time.Time // of the newest record
+	stamp   uint64    // the header from which time was read last
+	time    time.Time
 }
 
 // NewStream begins an input. Peers whose AS is among ours are internal vantages, all others external. Streams that are read side by side share
 // tables.
 func NewStream(in *collector.Intake, reg *collector.Registry, ours []route.ASN, tables *Tables) *Stream {
 	return &Stream{in: in, reg: reg, ours: ours, tables: tables, peers: make(map[peerKey]*peer)}
+}
+
+// Time gives the time of a whole record, as the function of that name does; many records have the time of the one before.
+func (s *Stream) Time(record []byte) time.Time {
+	if stamp := binary.BigEndian.Uint64(record); stamp>>16 != s.stamp>>16 || uint16(stamp>>16) != typeBGP4MP && uint16(stamp>>16) != typeTableDumpV2 {
+		s.stamp, s.time = stamp, Time(record)
+	}
+	return s.time
 }
 
 // Record takes one whole record as Split found it; the bytes may be used again afterwards. It returns a *Malformed or a
@@ -75,7 +85,7 @@ func (s *Stream) Record(ctx context.Context, record []byte) error {
 	tally.Messages++
 	before := tally.Malformed
 	typ, subtype := binary.BigEndian.Uint16(record[4:]), binary.BigEndian.Uint16(record[6:])
-	s.at = Time(record)
+	s.at = s.Time(record)
 	err := s.gap(ctx)
 	if err == nil {
 		err = s.take(ctx, typ, subtype, record[headerSize:])

@@ -342,16 +342,17 @@ func labelStack(b []byte) int {
 	return 0
 }
 
-// prefixOf makes a prefix of an address of which only the leading octets may be there; size is 4 or 16.
+// prefixOf makes a prefix of an address of which only the leading octets may be there; size is 4 or 16. Host bits are taken off.
 func prefixOf(b []byte, bits, size int) (netip.Prefix, error) {
 	if bits < 0 || bits > 8*size || len(b) > size {
 		return netip.Prefix{}, errPrefix
 	}
 	var a [16]byte
 	copy(a[:], b)
-	addr := netip.AddrFrom16(a)
 	if size == 4 {
-		addr = netip.AddrFrom4([4]byte(a[:4]))
+		v := binary.BigEndian.Uint32(a[:]) & uint32(^uint64(0)<<(32-bits))
+		binary.BigEndian.PutUint32(a[:], v)
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte(a[:4])), bits), nil
 	}
-	return netip.PrefixFrom(addr, bits).Masked(), nil
+	return netip.PrefixFrom(netip.AddrFrom16(a), bits).Masked(), nil
 }
