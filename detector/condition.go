@@ -42,7 +42,7 @@ func (c *Condition) begin()                              { c.peak = 0 }
 func (c *Condition) renew()                              { c.peak = max(c.peak, c.Seeing) }
 func (c *Condition) over()                               {}
 func (c *Condition) prune(rules.Confirm, time.Time) bool { return c.how == gone }
-func (c *Condition) headline() string                    { return c.Was }
+func (c *Condition) was() string                         { return c.Was }
 func (c *Condition) ending(why cause) string             { return why.says }
 func (c *Condition) statement(statement) statement {
 	return statement{severity: c.Severity, peak: c.peak, about: c.About}

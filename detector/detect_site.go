@@ -233,6 +233,7 @@ func (e *Engine) tellPrefix(p netip.Prefix) {
 	if w == nil || w.Announced != rules.Always {
 		return
 	}
+	e.lookOutside(p)
 	e.tooFew(w)
 	e.tellTwin(w)
 	e.compareSites(w)

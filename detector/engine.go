@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -36,11 +37,12 @@ type Engine struct {
 	stale        staleness
 	presence     *presence
 	flaps        *flaps
+	outside      outside
 }
 
 // New makes an engine whose clock stands at the zero time until the first event or Advance.
 func New(o Options) *Engine {
-	e := &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger(), feeds: make(map[string]*feed), stale: newStaleness(), presence: newPresence(o.Rules), flaps: newFlaps()}
+	e := &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger(), feeds: make(map[string]*feed), stale: newStaleness(), presence: newPresence(o.Rules), flaps: newFlaps(), outside: outside{dirty: make(map[netip.Prefix]bool)}}
 	e.planMaintenance()
 	return e
 }
@@ -104,6 +106,7 @@ func (e *Engine) vantage(ev collector.Event) {
 		}
 		if ev.Kind != collector.Routes {
 			e.changed(w)
+			e.lookOutsideAt(w)
 		}
 	}()
 	switch ev.Kind {
@@ -156,8 +159,12 @@ func (e *Engine) routes(w *view, ev collector.Event) {
 		for _, n := range u.Withdrawn {
 			if r := w.routes[n]; r != nil {
 				e.flapWithdrawn(w, r)
+				last, shown := w.lastShown[n.Prefix]
 				e.drop(w, r, ev.Time, w.v.Name()+" withdrew it")
 				w.withdrew[n.Prefix] = true
+				if shown {
+					w.lastShown[n.Prefix] = last
+				}
 			}
 		}
 		for _, n := range u.Announced {
@@ -208,6 +215,12 @@ func (e *Engine) judge(w *view, r *Route, at time.Time, why cause) {
 	e.staleLater(r.Prefix)
 	c := NewCase(e.rules, e.vrps, w.v, r.Prefix, r.Attrs)
 	e.place(w, r, c)
+	if w.v.Scope == collector.External && c.Exact() {
+		if _, bad := c.Watched.Unallowed(c.Origin); !bad {
+			w.lastShown[r.Prefix] = e.clock
+		}
+		e.lookOutside(r.Prefix)
+	}
 	findings := c.Judge()
 	keys := make([]Key, 0, len(findings))
 	for _, f := range findings {
@@ -229,6 +242,8 @@ func (e *Engine) judge(w *view, r *Route, at time.Time, why cause) {
 func (e *Engine) drop(w *view, r *Route, at time.Time, says string) {
 	delete(w.routes, r.NLRI)
 	e.displace(w, r)
+	delete(w.lastShown, r.Prefix) // what was not withdrawn but lost is unknown
+	e.lookOutside(r.Prefix)
 	e.staleLater(r.Prefix)
 	for _, k := range r.keys {
 		e.ledger.release(k, w.v, r, e.clock, at, cause{says: says})

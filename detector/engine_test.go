@@ -91,7 +91,7 @@ func TestLife(t *testing.T) {
 			}
 		}
 		for id, c := range last {
-			if c.Incident.Subject == nil && c.Incident.Vantages.Seeing == 0 && c.Incident.State == "open" && c.Event == Opened {
+			if c.Incident.Path != nil && c.Incident.Vantages.Seeing == 0 && c.Incident.State == "open" && c.Event == Opened {
 				t.Errorf("seed %d: incident %s opened with nobody seeing it", seed, id)
 			}
 		}
@@ -116,9 +116,9 @@ func follows(c, was Change, known bool, clock time.Time) string {
 		return "the vantages don't add up"
 	case i.Started.After(i.Opened):
 		return "opened before it started"
-	case len(i.Evidence) == 0 && i.Subject == nil:
+	case len(i.Evidence) == 0 && i.Path != nil:
 		return "no evidence"
-	case (i.Subject == nil) != (i.Prefix != nil) || (i.Subject == nil) != (i.Path != nil):
+	case (i.Subject == nil) != (i.Prefix != nil) || i.Path != nil && i.Prefix == nil:
 		return "it is about a prefix and a feed, or neither"
 	case (c.Event == Resolved) != (i.Resolved != nil) || (i.Resolved != nil) != (i.State == "resolved"):
 		return "resolved is not said alike"
@@ -139,8 +139,8 @@ func follows(c, was Change, known bool, clock time.Time) string {
 }
 
 func same(a, b Incident) bool {
-	if a.Subject != nil {
-		return a.Severity == b.Severity && a.Summary == b.Summary
+	if a.Path == nil {
+		return a.Severity == b.Severity && a.Summary == b.Summary && a.Vantages.Peak == b.Vantages.Peak
 	}
 	n, _ := a.Path.Neighbor()
 	m, _ := b.Path.Neighbor()
@@ -160,7 +160,7 @@ func TestDeterministic(t *testing.T) {
 // TestJSON: absent facts are null, lists are never null.
 func TestJSON(t *testing.T) {
 	changes := play(3).changes
-	first := slices.IndexFunc(changes, func(c Change) bool { return c.Incident.Prefix != nil })
+	first := slices.IndexFunc(changes, func(c Change) bool { return c.Incident.Path != nil })
 	b, err := json.Marshal(changes[first])
 	if err != nil {
 		t.Fatal(err)

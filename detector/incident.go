@@ -61,6 +61,14 @@ const (
 	Flapping         Kind = "flapping"
 )
 
+// The kinds about how others see us.
+const (
+	VisibilityLoss Kind = "visibility-loss"
+	Zombie         Kind = "zombie"
+	Blackholed     Kind = "blackholed"
+	ScopeLeak      Kind = "scope-leak"
+)
+
 // The kinds about feeds and vantages.
 const (
 	FeedLost     Kind = "feed-lost"
@@ -70,7 +78,7 @@ const (
 
 // Kinds lists all kinds that there are.
 func Kinds() []Kind {
-	kinds := []Kind{FeedLost, PrefixLimit, StaleVantage, SiteMissing, SiteInconsistent, TooFewSites, TwinMismatch, Flapping}
+	kinds := []Kind{FeedLost, PrefixLimit, StaleVantage, SiteMissing, SiteInconsistent, TooFewSites, TwinMismatch, Flapping, VisibilityLoss, Zombie}
 	for _, d := range Detectors() {
 		kinds = append(kinds, d.Kind)
 	}

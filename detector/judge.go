@@ -75,6 +75,8 @@ type Finding struct {
 	// Watched are the watched prefixes concerned, the judging one first.
 	Watched []*rules.Prefix
 	RPKI    rpki.Verdict
+	// Note is what else the kind's words need.
+	Note string
 }
 
 // Detector is one way in which a route can look wrong.
@@ -89,7 +91,7 @@ type Detector struct {
 
 // Detectors are all that judge single routes, in the order in which they are asked.
 func Detectors() []Detector {
-	return []Detector{originHijack, subprefixHijack, superprefix, squatting, moreSpecific, newPrefix, rpkiInvalid, siteUnexpected}
+	return []Detector{originHijack, subprefixHijack, superprefix, squatting, moreSpecific, newPrefix, rpkiInvalid, siteUnexpected, blackholed, scopeLeak}
 }
 
 // byKind finds the detector of a kind.

@@ -55,8 +55,8 @@ type matter interface {
 	renew()
 	// statement is what would be said now, after said was the last.
 	statement(said statement) statement
-	// headline says in a sentence what is the matter, ending why that is over.
-	headline() string
+	// was says in a sentence what the matter was, ending why that is over.
+	was() string
 	ending(why cause) string
 	// write puts it into an incident.
 	write(e *Engine, i *Incident)

@@ -41,10 +41,11 @@ type view struct {
 	generation int          // counts sessions, so that a timer knows whether its session is still the same
 	losses     int          // counts losses, likewise
 	routes     map[route.NLRI]*Route
-	identified bool                  // some of its routes came with path identifiers
-	speaks     map[int]bool          // the sites that it is
-	sites      map[int]bool          // the sites of which it showed a path
-	withdrew   map[netip.Prefix]bool // what it showed and withdrew, until it shows it again: its absence is known
+	identified bool                       // some of its routes came with path identifiers
+	speaks     map[int]bool               // the sites that it is
+	sites      map[int]bool               // the sites of which it showed a path
+	lastShown  map[netip.Prefix]time.Time // when it last showed a watched prefix, exactly
+	withdrew   map[netip.Prefix]bool      // what it showed and withdrew, until it shows it again: its absence is known
 }
 
 // expect waits for the routes of the families to be announced again; those that are not, a sweep removes.
@@ -87,7 +88,7 @@ func (r *rib) view(v *collector.Vantage) (w *view, fresh bool) {
 		w.v = v
 		return w, false
 	}
-	w = &view{v: v, up: true, routes: make(map[route.NLRI]*Route), withdrew: make(map[netip.Prefix]bool)}
+	w = &view{v: v, up: true, routes: make(map[route.NLRI]*Route), withdrew: make(map[netip.Prefix]bool), lastShown: make(map[netip.Prefix]time.Time)}
 	r.byID[v.ID] = w
 	r.order = append(r.order, w)
 	return w, true

@@ -41,6 +41,7 @@ func (e *Engine) synchronised(w *view) {
 		e.sweep(w, route.IPv4|route.IPv6)
 	}
 	e.changed(w)
+	e.lookOutsideAt(w)
 }
 
 // sweep removes the routes of the families that a table should have brought again and did not.

@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -160,6 +161,10 @@ func (s *sighting) statement(said statement) statement {
 }
 
 func (s *sighting) headline() string { return byKind[s.finding.Kind].Says(&s.finding) }
+
+func (s *sighting) was() string {
+	return fmt.Sprintf("%s It was seen by %d at most.", s.headline(), s.peak)
+}
 
 func (s *sighting) ending(c cause) string {
 	if c.void {

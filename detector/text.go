@@ -34,10 +34,7 @@ func (e *Engine) incident(r *record) Incident {
 func (i *Incident) close(r *record) {
 	at, cleared, resolution := r.resolved.UTC(), r.clear.UTC(), r.matter.ending(r.cause)
 	i.State, i.Cleared, i.Resolved, i.Resolution, i.Actions = "resolved", &cleared, &at, &resolution, []string{}
-	i.Summary = fmt.Sprintf("Over after %s: %s", HumanDuration(i.Lasted()), r.matter.headline())
-	if i.Vantages.Peak > 0 {
-		i.Summary += fmt.Sprintf(" It was seen by %d at most.", i.Vantages.Peak)
-	}
+	i.Summary = fmt.Sprintf("Over after %s: %s", HumanDuration(i.Lasted()), r.matter.was())
 	i.Why = append(i.Why, "over: "+resolution)
 }
 

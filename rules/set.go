@@ -17,6 +17,9 @@ type Confirm struct {
 	Within             time.Duration
 }
 
+// Visibility says below which share of external vantages, in percent, a prefix is seen by too few.
+type Visibility struct{ Warning, Critical float64 }
+
 // Thresholds are the settings of detection, the section `detect` of the configuration.
 type Thresholds struct {
 	Confirm          Confirm
@@ -26,6 +29,8 @@ type Thresholds struct {
 	InitialSync      time.Duration // a session without End-of-RIB counts as synchronised after this long
 	StaleAfterLoss   time.Duration // routes of a lost session are kept as stale this long
 	Flap             Flap
+	Visibility       Visibility
+	Blackhole        []route.Community // by which networks are asked to throw traffic away, besides BLACKHOLE (RFC 7999)
 	// StaleVantageAfter is how long a vantage contradicts all others before it is reported as stale.
 	StaleVantageAfter time.Duration
 	// ShortestCovering4 and 6 bound `superprefix`: a covering announcement shorter than this is nobody's hijack.
@@ -41,6 +46,7 @@ func Defaults() Thresholds {
 		InitialSync:       2 * time.Minute,
 		StaleAfterLoss:    5 * time.Minute,
 		SiteMissingAfter:  20 * time.Second,
+		Visibility:        Visibility{Warning: 80, Critical: 50},
 		StaleVantageAfter: 6 * time.Hour,
 		ShortestCovering4: 8, ShortestCovering6: 19,
 	}

@@ -88,6 +88,8 @@ func thresholds(d config.Detect) rules.Thresholds {
 		InitialSync:       d.InitialSync,
 		StaleAfterLoss:    d.StaleAfterLoss,
 		StaleVantageAfter: d.StaleVantageAfter,
+		Blackhole:         d.Blackhole,
+		Visibility:        rules.Visibility{Warning: float64(d.Visibility.Warning), Critical: float64(d.Visibility.Critical)},
 		ShortestCovering4: d.Superprefix.ShortestIPv4,
 		ShortestCovering6: d.Superprefix.ShortestIPv6,
 	}

@@ -101,6 +101,8 @@ type Detect struct {
 	ReopenWithin   time.Duration
 	InitialSync    time.Duration
 	StaleAfterLoss time.Duration
+	// Blackhole are communities that ask networks to throw traffic away, besides BLACKHOLE.
+	Blackhole []route.Community
 	// StaleVantageAfter is how long a vantage contradicts the others before it is reported as stale.
 	StaleVantageAfter time.Duration
 	SiteMissingAfter  time.Duration

@@ -18,12 +18,16 @@ func (s Site) print() group {
 	}
 	g = append(g, field{"match", each(s.Match, Matcher.print)})
 	if len(s.Drain) > 0 {
-		g = append(g, field{"drain", flowOf(s.Drain, func(c route.Community) string { return safe(c.String()) })})
+		g = append(g, field{"drain", communityFlow(s.Drain)})
 	}
 	if s.Health != nil {
 		g = append(g, field{"health", s.Health.print()})
 	}
 	return g
+}
+
+func communityFlow(list []route.Community) flow {
+	return flowOf(list, func(c route.Community) string { return safe(c.String()) })
 }
 
 func degreesText(d float64) plain { return plain(strconv.FormatFloat(d, 'f', -1, 64)) }
@@ -139,6 +143,7 @@ func (d Detect) print() group {
 		{"initial_sync", span(d.InitialSync)},
 		{"stale_after_loss", span(d.StaleAfterLoss)},
 		{"stale_vantage_after", span(d.StaleVantageAfter)},
+		{"blackhole", communityFlow(d.Blackhole)},
 		{"site_missing_after", span(d.SiteMissingAfter)},
 		{"feed_silent_after", span(d.FeedSilentAfter)},
 		{"visibility", group{{"warning", plain(d.Visibility.Warning.String())}, {"critical", plain(d.Visibility.Critical.String())}}},

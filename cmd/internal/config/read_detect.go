@@ -20,6 +20,7 @@ func (r *reader) detect(s *section) Detect {
 	d.InitialSync = one(s, "initial_sync", 2*time.Minute, duration)
 	d.StaleAfterLoss = one(s, "stale_after_loss", 5*time.Minute, duration)
 	d.StaleVantageAfter = one(s, "stale_vantage_after", 6*time.Hour, positive)
+	d.Blackhole = communities(s, "blackhole")
 	d.SiteMissingAfter = one(s, "site_missing_after", 20*time.Second, duration)
 	d.FeedSilentAfter = one(s, "feed_silent_after", 90*time.Second, positive)
 	d.Visibility = visibility(s.sub("visibility", "{warning: 80%, critical: 50%}"))

@@ -17,11 +17,7 @@ func (r *reader) sites(root *section) ([]Site, names) {
 		s.each("match", "{community: 64500:101}", func(m *section) {
 			site.Match = append(site.Match, matcher(m))
 		})
-		for _, c := range many(s, "drain", community) {
-			if c != nil {
-				site.Drain = append(site.Drain, *c)
-			}
-		}
+		site.Drain = communities(s, "drain")
 		if h := s.optional("health", "{tcp: {address: 192.0.2.1:53}}"); h != nil {
 			site.Health = health(h)
 		}
@@ -29,6 +25,16 @@ func (r *reader) sites(root *section) ([]Site, names) {
 	})
 	known.unsure = known.unsure || !root.sound("sites")
 	return sites, known
+}
+
+// communities reads a list of them.
+func communities(s *section, key string) (out []route.Community) {
+	for _, c := range many(s, key, community) {
+		if c != nil {
+			out = append(out, *c)
+		}
+	}
+	return out
 }
 
 func location(s *section) Location {

@@ -51,8 +51,6 @@ type feature struct {
 // idle is the one list of them. When a feature comes, its line goes.
 var idle = []feature{
 	{pattern: "defaults.upstreams", text: "upstreams are not compared yet"},
-	{pattern: "prefixes[].announced", values: []string{"always", "optional"}, text: "only never is acted upon; whether a prefix is announced is not watched yet"},
-	{pattern: "prefixes[].scope", text: "how far a prefix is announced is not watched yet"},
 	{pattern: "prefixes[].upstreams", text: "upstreams are not compared yet"},
 	{pattern: "prefixes[].origin_upstreams", text: "upstreams are not compared yet"},
 	{pattern: "sites[].location", text: "distances are not calculated yet"},
@@ -62,7 +60,6 @@ var idle = []feature{
 	{pattern: "rpki.max_age", text: "old data is still used to judge routes"},
 	{pattern: "rpki.roa_expiry_warning", text: "ROAs that expire are not announced yet"},
 	{pattern: "rpki.max_drop", text: "a trust anchor that loses VRPs is not noticed yet"},
-	{pattern: "detect.visibility", text: "visibility is not measured yet"},
 	{pattern: "detect.catchment", text: "catchments are not measured yet"},
 	{pattern: "rules", text: "rules are not applied yet"},
 	{pattern: "alerts.repeat", text: "open incidents are not repeated yet"},
