@@ -198,26 +198,10 @@ func parseRoutes(t *testing.T, words []string, byName map[string]*Vantage) (list
 			a.HasLocalPref, a.LocalPref = true, 100
 		case !attribute:
 			path = append(path, w)
-		case key == "hop":
-			a.NextHop = netip.MustParseAddr(value)
-		case key == "originator":
-			a.OriginatorID = netip.MustParseAddr(value)
-		case key == "community":
-			c, err := route.ParseCommunity(value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			a.Communities = append(a.Communities, c)
-		case key == "large":
-			c, err := route.ParseLargeCommunity(value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			a.Large = append(a.Large, c)
 		case key == "gone":
 			gone = clock(t, value)
 		default:
-			t.Fatalf("a route has no %s", key)
+			parseAttribute(t, a, key, value)
 		}
 	}
 	if a.Path, err = route.ParsePath(strings.Join(path, " ")); err != nil {
@@ -230,6 +214,30 @@ func parseRoutes(t *testing.T, words []string, byName map[string]*Vantage) (list
 		list = append(list, Route{Vantage: byName[name], Prefix: p, Attrs: a, Gone: gone})
 	}
 	return list
+}
+
+func parseAttribute(t *testing.T, a *route.Attrs, key, value string) {
+	t.Helper()
+	var err error
+	switch key {
+	case "hop":
+		a.NextHop, err = netip.ParseAddr(value)
+	case "originator":
+		a.OriginatorID, err = netip.ParseAddr(value)
+	case "community":
+		var c route.Community
+		c, err = route.ParseCommunity(value)
+		a.Communities = append(a.Communities, c)
+	case "large":
+		var c route.LargeCommunity
+		c, err = route.ParseLargeCommunity(value)
+		a.Large = append(a.Large, c)
+	default:
+		t.Fatalf("a route has no %s", key)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func parseSeen(t *testing.T, words []string, text string, in *Seen) {
