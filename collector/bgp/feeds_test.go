@@ -197,6 +197,8 @@ func TestFeedsOverRuns(t *testing.T) {
 	if err := s.source.Reload(cfg); err != nil {
 		t.Fatal(err)
 	}
+	s.clock.advance(time.Hour) // nobody waits while it does not run
+	began := s.clock.Now()
 	s.run(collector.SinkFunc(func(_ context.Context, ev collector.Event) error { s.events <- ev; return nil }))
 	for late := time.Now().Add(patience); len(s.source.Addrs()) == 0; { // it listens again, so it has begun to wait
 		if time.Now().After(late) {
@@ -204,7 +206,7 @@ func TestFeedsOverRuns(t *testing.T) {
 		}
 	}
 	s.clock.advance(time.Minute)
-	if ev := s.feed(collector.FeedDown, "bgp:rr1"); !strings.HasPrefix(ev.Reason, "it has not connected since") {
-		t.Errorf("down: %+v", ev)
+	if ev := s.feed(collector.FeedDown, "bgp:rr1"); !strings.HasPrefix(ev.Reason, "it has not connected since") || ev.Time.Before(began) {
+		t.Errorf("down: %+v; it began at %v", ev, began)
 	}
 }

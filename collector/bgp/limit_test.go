@@ -97,6 +97,36 @@ func TestCensus(t *testing.T) {
 	}
 }
 
+// Bits behind the length of a prefix make no other route.
+func TestCensusMasks(t *testing.T) {
+	c := newCensus(1)
+	for _, body := range [][]byte{
+		{0, 0, 0, 0, 23, 10, 0, 0, 0}, {0, 0, 0, 0, 23, 10, 0, 1, 7, 10}, // 10.0.0.0/23 and 0.0.0.0/0; the second also 10.0.0.0/7
+	} {
+		c.update(body, 0, route.Intact)
+	}
+	if c.size() != 3 {
+		t.Errorf("%d routes, want 3", c.size())
+	}
+	// 2001:db8::/33, /65 and /128, with what stands behind their length set and not.
+	var b []byte
+	for _, n := range []byte{33, 65, 128} {
+		for _, fill := range []byte{0, 0x7F} {
+			p := make([]byte, (n+7)/8)
+			copy(p, []byte{0x20, 1, 0xd, 0xb8})
+			if n < 128 {
+				p[len(p)-1] = fill
+			}
+			b = append(append(b, n), p...)
+		}
+	}
+	six := newCensus(1)
+	six.walk(b, route.IPv6, 0, six.add)
+	if six.size() != 3 {
+		t.Errorf("%d IPv6 routes, want 3", six.size())
+	}
+}
+
 // randomUpdate makes the body of an UPDATE that withdraws and announces a few routes of both families.
 func randomUpdate(t *testing.T, r *rand.Rand, addPath route.Family) []byte {
 	t.Helper()
