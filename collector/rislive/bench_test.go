@@ -120,7 +120,7 @@ func BenchmarkStream(b *testing.B) {
 			c.read(b, "ws"+strings.TrimPrefix(server.URL, "http"), total(b.N))
 			b.StopTimer()
 			b.ReportMetric(float64(total(b.N))/b.Elapsed().Seconds(), "messages/s")
-			b.ReportMetric(float64(size)/batch/batches, "octets/message")
+			b.ReportMetric(float64(size)/batch/batches-4, "octets/message")
 		})
 	}
 }
@@ -205,6 +205,7 @@ func BenchmarkNoise(b *testing.B) {
 	}
 	r, ctx := newRig(b, testWatch()), context.Background()
 	b.ReportAllocs()
+	b.ResetTimer()
 	for i := range b.N {
 		if err := r.decoder.Line(ctx, lines[i%len(lines)], arrival); err != nil {
 			b.Fatal(err)

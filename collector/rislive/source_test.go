@@ -374,6 +374,9 @@ func TestFilters(t *testing.T) {
 	if got := changes(nil, filters(&Config{ASNs: make([]route.ASN, fewASNs+1)})); !slices.Equal(got, []string{askAll}) {
 		t.Errorf("many ASes: %q", got)
 	}
+	if few := (Config{Prefixes: many[:500], ASNs: make([]route.ASN, 20)}); few.everything() || len(filters(&few)) != 22 {
+		t.Error("500 prefixes and 20 ASes are asked for by name")
+	}
 	if got := changes(filters(&Config{Prefixes: many[:1]}), filters(&Config{Prefixes: many})); len(got) != 3 || got[0] != askAll {
 		t.Errorf("from few to many: %q", got)
 	}
