@@ -90,6 +90,7 @@ type bench struct {
 	dir      string // temporary, with a short name
 	progress io.Writer
 	began    time.Time
+	noise    figure.Sample // messages a second that were really sent, in the runs of one latency
 }
 
 // newBench makes the temporary folder and builds anywatch.
