@@ -7,9 +7,10 @@ import (
 
 // Tally counts what one stream brought. Messages are records of whatever kind; Updates are BGP UPDATEs and table entries among them; Prefixes are
 // the announcements and withdrawals in those; Matched and Skipped are updates that the screen let through or not; Malformed are records that
-// could not be read or decoded; Redecoded were read only by assuming another encoding than the session agreed upon.
+// could not be read or decoded; Redecoded were read only by assuming another encoding than the session agreed upon; Discarded are updates that lost
+// an attribute and kept their routes (RFC 7606).
 type Tally struct {
-	Messages, Updates, Prefixes, Matched, Skipped, Malformed, Redecoded uint64
+	Messages, Updates, Prefixes, Matched, Skipped, Malformed, Redecoded, Discarded uint64
 }
 
 // Add adds another tally.
@@ -21,12 +22,13 @@ func (t *Tally) Add(more Tally) {
 	t.Skipped += more.Skipped
 	t.Malformed += more.Malformed
 	t.Redecoded += more.Redecoded
+	t.Discarded += more.Discarded
 }
 
 // Counters are the totals of one source, for metrics; safe for concurrent use. Streams add their tallies from time to time, not with every
 // message: at millions of messages a second shared counters would cost more than the screen.
 type Counters struct {
-	Messages, Updates, Prefixes, Matched, Skipped, Malformed, Redecoded atomic.Uint64
+	Messages, Updates, Prefixes, Matched, Skipped, Malformed, Redecoded, Discarded atomic.Uint64
 	// Sessions is how many sessions, routers or connections are up.
 	Sessions atomic.Int64
 	// lastArrival and lastSent are the newest message's time of arrival and its sender's time, in Unix nanoseconds; zero before the first.
@@ -45,6 +47,7 @@ func (c *Counters) Add(t *Tally) {
 	c.Skipped.Add(t.Skipped)
 	c.Malformed.Add(t.Malformed)
 	c.Redecoded.Add(t.Redecoded)
+	c.Discarded.Add(t.Discarded)
 	*t = Tally{}
 }
 

@@ -47,8 +47,10 @@ type Intake struct {
 	Screen *screen.Screen
 	Out    Sink
 	Tally  Tally
-	result screen.Result
-	heard  []bool // by the number of the vantage
+	// Discarded hears of an update that lost an attribute (RFC 7606 section 2, attribute discard); its routes stand. Nil for nobody.
+	Discarded func(*Malformed)
+	result    screen.Result
+	heard     []bool // by the number of the vantage
 }
 
 // Update takes the body of an UPDATE message, what follows the 19 octets of header.
@@ -78,6 +80,12 @@ func (in *Intake) Update(ctx context.Context, v *Vantage, t time.Time, body []by
 		return &Malformed{v, d.Class, d.Err}
 	}
 	in.count(r.Announced+r.Withdrawn, true)
+	if d.Class == route.AttributeDiscard {
+		in.Tally.Discarded++
+		if in.Discarded != nil {
+			in.Discarded(&Malformed{v, d.Class, d.Err})
+		}
+	}
 	return nil
 }
 
@@ -229,7 +237,7 @@ func (in *Intake) screen(body []byte, rd *Reader) route.Encoding {
 // alternatives are the encodings to try when one makes no sense: path identifiers or none, the other width of AS numbers, both.
 func alternatives(e route.Encoding) [3]route.Encoding {
 	paths, width := e, e
-	paths.AddPath, paths.AddPathLabelled = flip(e.AddPath), flip(e.AddPathLabelled)
+	paths.AddPath, paths.AddPathLabelled, paths.AddPathVPN = flip(e.AddPath), flip(e.AddPathLabelled), flip(e.AddPathVPN)
 	width.TwoByteAS = !e.TwoByteAS
 	both := paths
 	both.TwoByteAS = width.TwoByteAS

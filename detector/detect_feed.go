@@ -81,7 +81,7 @@ func (e *Engine) feedLost(f *feed) Condition {
 	dark := e.dark()
 	c.Says = fmt.Sprintf("%s is lost%s. %s", f.name, because(f.reason), blindness(left, known, dark))
 	c.Was = fmt.Sprintf("%s was lost%s.", f.name, because(f.reason))
-	c.Why = []string{fmt.Sprintf("%s is configured as a source, and has been down since %s", f.name, f.since.UTC().Format(time.RFC3339))}
+	c.Why = []string{fmt.Sprintf("%s is down since %s", f.name, f.since.UTC().Format(time.RFC3339))}
 	if f.reason != "" {
 		c.Why = append(c.Why, "the last that is known of it: "+f.reason)
 	}
@@ -139,7 +139,11 @@ func limitKey(v *collector.Vantage) Key { return Key{Kind: PrefixLimit, Subject:
 // prefixLimit tells of a session that announces more than it should. The session stays up: to lose it would be worse.
 func (e *Engine) prefixLimit(w *view, ev collector.Event) {
 	name := w.v.Name()
-	if ev.Prefixes <= ev.Limit {
+	switch {
+	case ev.Limit == 0:
+		e.ledger.lift(limitKey(w.v), cause{says: "max_prefixes of " + name + " was taken out of the configuration"})
+		return
+	case ev.Prefixes <= ev.Limit:
 		e.ledger.lift(limitKey(w.v), cause{says: fmt.Sprintf("%s announces %d prefixes, its limit is %d", name, ev.Prefixes, ev.Limit)})
 		return
 	}

@@ -111,12 +111,15 @@ func (w *view) visible(p netip.Prefix, now time.Time) (sees, could bool) {
 // tellVisibility finds a prefix that too few of the external vantages see that could.
 func (e *Engine) tellVisibility(w *rules.Prefix) {
 	key := Key{Kind: VisibilityLoss, Prefix: w.Prefix}
-	seeing, of := 0, 0
+	seeing, of, known := 0, 0, false
 	var blind []string
 	for _, v := range e.rib.order {
 		sees, could := v.visible(w.Prefix, e.clock)
 		if could {
 			of++
+		}
+		if _, ever := v.lastShown[w.Prefix]; ever {
+			known = true
 		}
 		if sees {
 			seeing++
@@ -129,7 +132,8 @@ func (e *Engine) tellVisibility(w *rules.Prefix) {
 		share = float64(seeing) * 100 / float64(of)
 	}
 	t := e.rules.Visibility
-	if w.Announced != rules.Always || w.LocalScope || of == 0 || share >= t.Warning || of-seeing < e.rules.Confirm.External {
+	// A share that falls was higher before: what nobody outside has ever shown is not announced yet, and that is for the sites to tell.
+	if w.Announced != rules.Always || w.LocalScope || of == 0 || !known || share >= t.Warning || of-seeing < e.rules.Confirm.External {
 		switch {
 		case !e.ledger.holds(key):
 		case of == 0:

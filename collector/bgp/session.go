@@ -38,9 +38,10 @@ type session struct {
 	// What follows belongs to the goroutine that reads, from the establishment on.
 	reader     collector.Reader
 	in         collector.Intake
-	zero       error        // what the update at hand contains against RFC 7607
-	refreshing [3]time.Time // by family: since when the peer shows its table again
-	routes     *census      // what it announces; nil where there is no limit
+	discarded  *collector.Malformed // the update at hand lost an attribute
+	zero       error                // what the update at hand contains against RFC 7607
+	refreshing [3]time.Time         // by family: since when the peer shows its table again
+	routes     *census              // what it announces; nil where there is no limit
 
 	limit atomic.Int64 // max_prefixes
 }
@@ -48,7 +49,9 @@ type session struct {
 func newSession(src *Source, r *run, cfg Config, nb Neighbor, c net.Conn, prev *session) *session {
 	s := &session{src: src, cfg: cfg, nb: nb, addr: tcp.Remote(c).Addr(), done: make(chan struct{}), prev: prev}
 	s.conn = newConn(c, cfg.HoldTime, src.deps.Now, s)
-	s.in = collector.Intake{Screen: screen.New(src.deps.Live), Out: &zeroGuard{session: s, out: r.out}}
+	s.in = collector.Intake{
+		Screen: screen.New(src.deps.Live), Out: &zeroGuard{session: s, out: r.out}, Discarded: func(m *collector.Malformed) { s.discarded = m },
+	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.limit.Store(int64(nb.MaxPrefixes))
 	return s

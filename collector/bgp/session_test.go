@@ -251,6 +251,9 @@ func TestASZero(t *testing.T) {
 	}
 	_ = r.Close()
 	s.wait(collector.FeedLost)
+	if list := s.source.Samples(); len(list) == 0 || !strings.Contains(list[len(list)-1].Err, "AGGREGATOR") {
+		t.Errorf("no sample of it is kept: %+v", list)
+	}
 	if c := s.counters; c.Malformed.Load() != 1 || c.Updates.Load() != 1 || c.Matched.Load() != 1 || c.Prefixes.Load() != 1 {
 		t.Errorf("malformed %d, updates %d, matched %d, prefixes %d; want 1 each", c.Malformed.Load(), c.Updates.Load(), c.Matched.Load(), c.Prefixes.Load())
 	}

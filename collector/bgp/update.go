@@ -30,13 +30,17 @@ func (s *session) update(at time.Time, body []byte) bool {
 func (s *session) take(at time.Time, body []byte) (route.Class, error) {
 	s.in.Tally.Messages++
 	before := s.in.Tally
-	s.zero = nil
+	s.zero, s.discarded = nil, nil
 	err := s.in.Update(s.ctx, s.vantage, at, body, &s.reader)
 	if err == nil && s.zero != nil {
 		// The guard has made withdrawals of the routes: the message counts as one that could not be used, and not as an update.
 		s.in.Tally = before
 		s.in.Tally.Malformed++
 		err = &collector.Malformed{Vantage: s.vantage, Class: route.TreatAsWithdraw, Err: s.zero}
+	}
+	if err == nil && s.discarded != nil {
+		s.src.malformed(s.vantage.Name(), s.discarded, body)
+		return route.AttributeDiscard, nil
 	}
 	if err == nil {
 		return route.Intact, nil

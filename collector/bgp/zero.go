@@ -9,7 +9,10 @@ import (
 	"anywatch/collector/route"
 )
 
-var errZero = errors.New("AS 0 stands in the AS_PATH (RFC 7607)")
+var (
+	errZero           = errors.New("AS 0 stands in the AS_PATH (RFC 7607)")
+	errZeroAggregator = errors.New("AS 0 stands in the AGGREGATOR (RFC 7607); the attribute is left out")
+)
 
 // zeroGuard stands between a session's intake and the queue. RFC 7607 section 2: "An UPDATE message that contains the AS number of zero in
 // the AS_PATH or AGGREGATOR attribute MUST be considered as malformed and be handled by the procedures specified in [RFC7606]". Those are
@@ -49,6 +52,8 @@ func (g *zeroGuard) without(u route.Update) route.Update {
 	}
 	attrs := *u.Attrs
 	attrs.Aggregator = route.Aggregator{}
+	g.session.in.Tally.Discarded++
+	g.session.discarded = &collector.Malformed{Vantage: g.session.vantage, Class: route.AttributeDiscard, Err: errZeroAggregator}
 	u.Attrs = &attrs
 	return u
 }

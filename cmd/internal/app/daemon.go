@@ -123,7 +123,7 @@ func (d *Daemon) newEngine(set *rules.Set) {
 }
 
 func (d *Daemon) deps() feedDeps {
-	return feedDeps{log: d.log, now: d.now, live: d.live, registry: collector.NewRegistry(), metrics: collector.NewMetrics(d.registry, d.queue, d.now)}
+	return feedDeps{log: d.log, now: d.now, live: d.live, registry: collector.NewRegistry(), metrics: collector.NewMetrics(d.registry, d.queue, d.now), figures: d.registry}
 }
 
 // logChange writes what happened to the log too: it is there when everything else fails.

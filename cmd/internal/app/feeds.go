@@ -14,10 +14,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"anywatch/cmd/internal/config"
 	"anywatch/collector"
 	"anywatch/collector/bgp"
 	"anywatch/collector/bmp"
+	"anywatch/collector/exabgp"
+	"anywatch/collector/openbmp"
 	"anywatch/collector/rislive"
 	"anywatch/collector/route"
 	"anywatch/collector/screen"
@@ -30,6 +34,7 @@ type feedDeps struct {
 	live     *screen.Live
 	registry *collector.Registry
 	metrics  *collector.Metrics
+	figures  prometheus.Registerer // where sources show what only they have
 }
 
 // feeds are the sources of the configuration.
@@ -39,6 +44,8 @@ type feeds struct {
 	bgp    *bgp.Source
 	bmp    *bmp.Source
 	ris    []*rislive.Source
+	kafka  []*openbmp.Source
+	lines  []*exabgp.Source
 }
 
 // newFeeds makes the sources; what can't listen fails here.
@@ -69,6 +76,9 @@ func (f *feeds) open(c *config.Config) (err error) {
 		if f.bmp, err = bmp.New(cfg, d); err != nil {
 			return sourceFault("sources.bmp", err)
 		}
+		if err := deps.figures.Register(f.bmp); err != nil {
+			return sourceFault("sources.bmp", err)
+		}
 	}
 	for i := range c.Sources.RISLive {
 		d := rislive.Deps{Live: deps.live, Registry: deps.registry, Counters: deps.metrics.Source("rislive"), Log: deps.log, Now: deps.now}
@@ -77,6 +87,22 @@ func (f *feeds) open(c *config.Config) (err error) {
 			return err
 		}
 		f.ris = append(f.ris, src)
+	}
+	for i := range c.Sources.OpenBMP {
+		d := openbmp.Deps{Live: deps.live, Registry: deps.registry, Counters: deps.metrics.Source("openbmp"), Log: deps.log, Now: deps.now}
+		src, err := openbmp.New(kafkaConfig(c, i), d)
+		if err != nil {
+			return err
+		}
+		f.kafka = append(f.kafka, src)
+	}
+	for _, cfg := range lineConfigs(c) {
+		d := exabgp.Deps{Live: deps.live, Registry: deps.registry, Counters: deps.metrics.Source("exabgp"), Log: deps.log, Now: deps.now}
+		src, err := exabgp.New(cfg, d)
+		if err != nil {
+			return err
+		}
+		f.lines = append(f.lines, src)
 	}
 	return nil
 }
@@ -108,6 +134,12 @@ func (f *feeds) sources() (list []collector.Source) {
 	for _, s := range f.ris {
 		list = append(list, s)
 	}
+	for _, s := range f.kafka {
+		list = append(list, s)
+	}
+	for _, s := range f.lines {
+		list = append(list, s)
+	}
 	return list
 }
 
@@ -123,7 +155,7 @@ func (f *feeds) run(ctx context.Context, out collector.Sink) {
 // reload changes what may change while running; when it fails, everything is as before. A kind of source that comes or goes as a whole takes a
 // restart, and that is said. BGP comes last, because a session that was ended can't be had back: what else can fail has succeeded by then.
 func (f *feeds) reload(c *config.Config) error {
-	if (f.bgp == nil) != (c.Sources.BGP == nil) || (f.bmp == nil) != (c.Sources.BMP == nil) || len(f.ris) != len(c.Sources.RISLive) {
+	if f.differs(c) {
 		f.deps.log.Warn("a kind of source was added or removed; it takes effect with the next start")
 	}
 	if err := f.reloadBMP(c); err != nil {
@@ -139,8 +171,25 @@ func (f *feeds) reload(c *config.Config) error {
 			f.deps.log.Error("the feed goes on as it was", "source", f.ris[i].Name(), "error", err)
 		}
 	}
+	for i := range min(len(f.kafka), len(c.Sources.OpenBMP)) {
+		if err := f.kafka[i].Reload(kafkaConfig(c, i)); err != nil {
+			f.deps.log.Error("the feed goes on as it was", "source", f.kafka[i].Name(), "error", err)
+		}
+	}
+	lines := lineConfigs(c)
+	for i := range min(len(f.lines), len(lines)) {
+		if err := f.lines[i].Reload(lines[i]); err != nil {
+			f.deps.log.Error("the feed goes on as it was", "source", f.lines[i].Name(), "error", err)
+		}
+	}
 	f.config = c
 	return nil
+}
+
+// differs tells whether another configuration has other sources, apart from how they are set.
+func (f *feeds) differs(c *config.Config) bool {
+	return (f.bgp == nil) != (c.Sources.BGP == nil) || (f.bmp == nil) != (c.Sources.BMP == nil) ||
+		len(f.ris) != len(c.Sources.RISLive) || len(f.kafka) != len(c.Sources.OpenBMP) || len(f.lines) != len(c.Sources.ExaBGP)
 }
 
 func (f *feeds) reloadBMP(c *config.Config) error {
@@ -209,23 +258,45 @@ func serverTLS(t config.TLS) (*tls.Config, error) {
 // risConfig asks a feed for what is watched.
 func risConfig(c *config.Config, i int) rislive.Config {
 	r := c.Sources.RISLive[i]
-	out := rislive.Config{URL: r.URL.Reveal(), Client: r.Client, IgnorePeers: r.IgnorePeers, ASNs: c.ASNs}
+	out := rislive.Config{URL: r.URL.Reveal(), Client: r.Client, IgnorePeers: r.IgnorePeers, ASNs: c.ASNs, SilentAfter: c.Detect.FeedSilentAfter}
 	for _, p := range c.Prefixes {
 		out.Prefixes = append(out.Prefixes, p.Prefix)
 	}
 	return out
 }
 
+// kafkaConfig asks for a topic. VRFs that are watched with BMP are watched here too: it is BMP that comes.
+func kafkaConfig(c *config.Config, i int) openbmp.Config {
+	k := c.Sources.OpenBMP[i]
+	out := openbmp.Config{Brokers: k.Brokers, Topic: k.Topic, Group: k.Group, ASNs: c.ASNs, SilentAfter: c.Detect.FeedSilentAfter}
+	if c.Sources.BMP != nil {
+		out.VRFs = c.Sources.BMP.VRFs
+	}
+	return out
+}
+
+// lineConfigs are the commands that print ExaBGP's lines, each with a name of its own.
+func lineConfigs(c *config.Config) (out []exabgp.Config) {
+	var commands []string
+	for _, x := range c.Sources.ExaBGP {
+		commands = append(commands, x.Command)
+	}
+	for i, name := range exabgp.Names(commands) {
+		out = append(out, exabgp.Config{Name: name, Command: commands[i], ASNs: c.ASNs, SilentAfter: c.Detect.FeedSilentAfter})
+	}
+	return out
+}
+
 func bgpConfig(c *config.Config) bgp.Config {
 	b := c.Sources.BGP
-	out := bgp.Config{Listen: b.Listen, ASN: b.ASN, RouterID: b.RouterID}
+	out := bgp.Config{Listen: b.Listen, ASN: b.ASN, RouterID: b.RouterID, ComeUp: c.Detect.FeedSilentAfter}
 	if !out.RouterID.IsValid() {
 		out.RouterID = routerID(b.ASN)
 	}
 	for _, n := range b.Neighbors {
 		out.Neighbors = append(out.Neighbors, bgp.Neighbor{
 			Name: n.Name, Address: n.Address, Range: n.Range, ASN: n.ASN, Password: bgp.Password(n.Password.Reveal()),
-			TTLSecurity: n.TTLSecurity, AddPath: n.AddPath, Scope: scope(n.Scope), MaxPeers: n.MaxPeers,
+			TTLSecurity: n.TTLSecurity, AddPath: n.AddPath, Scope: scope(n.Scope), MaxPeers: n.MaxPeers, MaxPrefixes: n.MaxPrefixes,
 		})
 	}
 	return out

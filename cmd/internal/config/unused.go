@@ -55,8 +55,6 @@ var idle = []feature{
 	{pattern: "prefixes[].origin_upstreams", text: "upstreams are not compared yet"},
 	{pattern: "sites[].location", text: "distances are not calculated yet"},
 	{pattern: "sites[].health", text: "services are not probed yet"},
-	{pattern: "sources.openbmp", text: "OpenBMP topics are not read yet"},
-	{pattern: "sources.exabgp", text: "ExaBGP commands are not started yet"},
 	{pattern: "rpki.max_age", text: "old data is still used to judge routes"},
 	{pattern: "rpki.roa_expiry_warning", text: "ROAs that expire are not announced yet"},
 	{pattern: "rpki.max_drop", text: "a trust anchor that loses VRPs is not noticed yet"},
