@@ -38,11 +38,12 @@ type Engine struct {
 	presence     *presence
 	flaps        *flaps
 	outside      outside
+	catchments   *catchments
 }
 
 // New makes an engine whose clock stands at the zero time until the first event or Advance.
 func New(o Options) *Engine {
-	e := &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger(), feeds: make(map[string]*feed), stale: newStaleness(), presence: newPresence(o.Rules), flaps: newFlaps(), outside: outside{dirty: make(map[netip.Prefix]bool)}}
+	e := &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger(), feeds: make(map[string]*feed), stale: newStaleness(), presence: newPresence(o.Rules), flaps: newFlaps(), outside: outside{dirty: make(map[netip.Prefix]bool)}, catchments: newCatchments(o.Rules)}
 	e.planMaintenance()
 	return e
 }
@@ -179,7 +180,7 @@ func (e *Engine) announce(w *view, n route.NLRI, a *route.Attrs, ev collector.Ev
 	delete(w.withdrew, n.Prefix)
 	w.identified = w.identified || n.PathID != 0
 	if r != nil && r.Attrs.Equal(a) {
-		e.revive(r)
+		e.revive(w, r)
 		return
 	}
 	table, changed := ev.Table || w.sendsTable(n.Prefix), r != nil && !r.Stale
@@ -193,12 +194,13 @@ func (e *Engine) announce(w *view, n route.NLRI, a *route.Attrs, ev collector.Ev
 }
 
 // revive ends the staleness of a route that was announced again unchanged.
-func (e *Engine) revive(r *Route) {
+func (e *Engine) revive(w *view, r *Route) {
 	r.expected = false
 	if !r.Stale {
 		return
 	}
 	r.Stale = false
+	e.servedAnew(w, r)
 	if r.cell != nil {
 		e.presence.touch(r.cell)
 	}
@@ -215,6 +217,7 @@ func (e *Engine) judge(w *view, r *Route, at time.Time, why cause) {
 	e.staleLater(r.Prefix)
 	c := NewCase(e.rules, e.vrps, w.v, r.Prefix, r.Attrs)
 	e.place(w, r, c)
+	e.serve(w, r, c)
 	if w.v.Scope == collector.External && c.Exact() {
 		if _, bad := c.Watched.Unallowed(c.Origin); !bad {
 			w.lastShown[r.Prefix] = e.clock
@@ -242,6 +245,7 @@ func (e *Engine) judge(w *view, r *Route, at time.Time, why cause) {
 func (e *Engine) drop(w *view, r *Route, at time.Time, says string) {
 	delete(w.routes, r.NLRI)
 	e.displace(w, r)
+	e.servedAnew(w, r)
 	delete(w.lastShown, r.Prefix) // what was not withdrawn but lost is unknown
 	e.lookOutside(r.Prefix)
 	e.staleLater(r.Prefix)
@@ -266,7 +270,9 @@ func (e *Engine) SetRules(set *rules.Set, now time.Time) {
 	if !slices.Equal(e.rules.Flap.Profiles, set.Flap.Profiles) {
 		e.forgetFlaps(reloaded)
 	}
+	was := e.rules
 	e.newSites(set, reloaded)
+	e.takeCatchments(reloaded, was)
 	e.rejudge(reloaded)
 	e.settlePresence()
 	for _, rec := range e.ledger.sorted() {

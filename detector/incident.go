@@ -67,6 +67,7 @@ const (
 	Zombie         Kind = "zombie"
 	Blackholed     Kind = "blackholed"
 	ScopeLeak      Kind = "scope-leak"
+	CatchmentShift Kind = "catchment-shift"
 )
 
 // The kinds about feeds and vantages.
@@ -78,7 +79,7 @@ const (
 
 // Kinds lists all kinds that there are.
 func Kinds() []Kind {
-	kinds := []Kind{FeedLost, PrefixLimit, StaleVantage, SiteMissing, SiteInconsistent, TooFewSites, TwinMismatch, Flapping, VisibilityLoss, Zombie}
+	kinds := []Kind{FeedLost, PrefixLimit, StaleVantage, SiteMissing, SiteInconsistent, TooFewSites, TwinMismatch, Flapping, VisibilityLoss, Zombie, CatchmentShift}
 	for _, d := range Detectors() {
 		kinds = append(kinds, d.Kind)
 	}

@@ -51,6 +51,7 @@ type cell struct {
 	gone    []Evidence // what was withdrawn since it was last announced
 	loss    *siteLoss
 	odd     oddity
+	past    stints
 	dirty   bool
 }
 
@@ -98,7 +99,7 @@ func (p *presence) inherit(old *presence, was, is *rules.Set) {
 			continue
 		}
 		next.state, next.since, next.absent, next.seen, next.drained, next.weak = c.state, c.since, c.absent, c.seen, c.drained, c.weak
-		next.shownBy, next.gone = c.shownBy, c.gone
+		next.shownBy, next.gone, next.past = c.shownBy, c.gone, c.past
 	}
 }
 
@@ -323,6 +324,7 @@ func (e *Engine) settlePresence() {
 	}
 	for _, prefix := range slices.SortedFunc(maps.Keys(prefixes), netip.Prefix.Compare) {
 		e.tellPrefix(prefix)
+		e.reconsiderCatchment(prefix)
 	}
 	e.tellLosses()
 }
@@ -350,6 +352,7 @@ func (e *Engine) settleCell(c *cell) {
 
 func (c *cell) enter(s PlaceState, at time.Time) {
 	if c.state != s {
+		c.past.add(Stint{c.state, c.since, at})
 		c.state, c.since = s, at
 	}
 }

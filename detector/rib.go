@@ -25,8 +25,9 @@ type Route struct {
 	// expected says that the vantage shows its table again and this route has not come yet.
 	expected bool
 
-	cell *cell // the place of the watch that it belongs to
-	keys []Key // the incidents that it is evidence for
+	cell   *cell  // the place of the watch that it belongs to
+	served served // who serves an external vantage by it
+	keys   []Key  // the incidents that it is evidence for
 }
 
 // view is what the engine knows of a vantage: the state of its session, and its watched routes (its part of the RIB).

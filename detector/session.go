@@ -82,6 +82,7 @@ func (e *Engine) loseRoutes(w *view, ev collector.Event) {
 func (e *Engine) markStale(w *view) {
 	for _, r := range w.sorted() {
 		r.Stale = true
+		e.servedAnew(w, r)
 		if r.cell != nil {
 			e.presence.touch(r.cell)
 		}

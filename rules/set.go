@@ -20,6 +20,12 @@ type Confirm struct {
 // Visibility says below which share of external vantages, in percent, a prefix is seen by too few.
 type Visibility struct{ Warning, Critical float64 }
 
+// Catchment says by how much the share of vantages that a site serves may move within a time, in percent of all.
+type Catchment struct {
+	Shift  float64
+	Within time.Duration
+}
+
 // Thresholds are the settings of detection, the section `detect` of the configuration.
 type Thresholds struct {
 	Confirm          Confirm
@@ -30,6 +36,7 @@ type Thresholds struct {
 	StaleAfterLoss   time.Duration // routes of a lost session are kept as stale this long
 	Flap             Flap
 	Visibility       Visibility
+	Catchment        Catchment
 	Blackhole        []route.Community // by which networks are asked to throw traffic away, besides BLACKHOLE (RFC 7999)
 	// StaleVantageAfter is how long a vantage contradicts all others before it is reported as stale.
 	StaleVantageAfter time.Duration
@@ -47,6 +54,7 @@ func Defaults() Thresholds {
 		StaleAfterLoss:    5 * time.Minute,
 		SiteMissingAfter:  20 * time.Second,
 		Visibility:        Visibility{Warning: 80, Critical: 50},
+		Catchment:         Catchment{Shift: 25, Within: 10 * time.Minute},
 		StaleVantageAfter: 6 * time.Hour,
 		ShortestCovering4: 8, ShortestCovering6: 19,
 	}

@@ -90,6 +90,7 @@ func thresholds(d config.Detect) rules.Thresholds {
 		StaleVantageAfter: d.StaleVantageAfter,
 		Blackhole:         d.Blackhole,
 		Visibility:        rules.Visibility{Warning: float64(d.Visibility.Warning), Critical: float64(d.Visibility.Critical)},
+		Catchment:         rules.Catchment{Shift: float64(d.Catchment.Shift), Within: d.Catchment.Within},
 		ShortestCovering4: d.Superprefix.ShortestIPv4,
 		ShortestCovering6: d.Superprefix.ShortestIPv6,
 	}
