@@ -49,6 +49,7 @@ type Daemon struct {
 	keeper   *keeper
 	alerts   *alerts.Dispatcher
 	feeds    *feeds
+	feedLog  *feedLog
 	web      *web
 
 	mu         sync.Mutex // guards what a reload changes
@@ -67,7 +68,7 @@ func New(o Options) (_ *Daemon, err error) {
 	}()
 	c := o.Config
 	set := Rules(c)
-	d := &Daemon{options: o, config: c, log: o.Log, now: o.Now, registry: prometheus.NewRegistry(), live: screen.NewLive(Watch(set)), queue: collector.NewQueue(queueSize)}
+	d := &Daemon{options: o, config: c, log: o.Log, now: o.Now, registry: prometheus.NewRegistry(), live: screen.NewLive(Watch(set)), queue: collector.NewQueue(queueSize), feedLog: newFeedLog(o.Now())}
 	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if d.alerts, err = d.newDispatcher(c); err != nil {
 		return nil, err
@@ -82,11 +83,18 @@ func New(o Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	undo.add(d.feeds.close)
-	if d.web, err = newWeb(c.Web.Listen, d.registry, d.ready, map[string]http.HandlerFunc{routesPath: d.serveRoutes, reportsPath + "{name}": d.serveReport}); err != nil {
+	if d.web, err = newWeb(c.Web.Listen, d.registry, d.ready, d.pages()); err != nil {
 		return nil, err
 	}
 	d.metrics.reloadedAt(d.now(), true)
 	return d, nil
+}
+
+// pages are what the daemon tells programs.
+func (d *Daemon) pages() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		statusPath: d.serveStatus, routesPath: d.serveRoutes, incidentsPath: d.serveIncidents, reportsPath + "{name}": d.serveReport,
+	}
 }
 
 // cleanups are undone last first.
@@ -152,7 +160,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.startKeeper(ctx)
 	c := d.configuration()
 	d.log.Info("anywatch runs", "prefixes", len(c.Prefixes), "sites", len(c.Sites), "vrps", d.keeper.describe(), "web", d.web.listener.Addr().String())
-	d.feeds.run(ctx, d.queue) // returns when all sources have ended
+	d.feeds.run(ctx, d.feedLog.into(d.queue)) // returns when all sources have ended
 	<-ctx.Done()
 	rest.Wait()
 	d.closeAlerts(ctx)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -23,7 +22,7 @@ func (d *Daemon) serveReport(w http.ResponseWriter, r *http.Request) {
 	if text := r.URL.Query().Get("since"); text != "" {
 		at, err := time.Parse(time.RFC3339, text)
 		if err != nil {
-			http.Error(w, fmt.Sprintf("since=%q is no time; write it as 2026-11-22T18:00:00Z (RFC 3339)", text), http.StatusBadRequest)
+			refuse(w, http.StatusBadRequest, fmt.Sprintf("since=%q is no time; write it as 2026-11-22T18:00:00Z (RFC 3339)", text))
 			return
 		}
 		since = at
@@ -32,7 +31,7 @@ func (d *Daemon) serveReport(w http.ResponseWriter, r *http.Request) {
 	known := false
 	d.owner.ask(func(e *detector.Engine) { doc, known = Report(e, r.PathValue("name"), since, true) })
 	if !known {
-		http.Error(w, fmt.Sprintf("there is no report %q; there is: flaps", r.PathValue("name")), http.StatusNotFound)
+		refuse(w, http.StatusNotFound, fmt.Sprintf("there is no report %q; there is: flaps", r.PathValue("name")))
 		return
 	}
 	var b bytes.Buffer
@@ -54,21 +53,13 @@ func Report(e *detector.Engine, name string, since time.Time, curves bool) (repo
 
 // AskReport asks a running daemon for a report. The configuration, which may be nil, tells the parameters that curves are drawn with.
 func AskReport(ctx context.Context, daemon, name string, since time.Time, c *config.Config) (report.Document, error) {
-	page, err := daemonPage(daemon, reportsPath+name)
-	if err != nil {
-		return report.Document{}, err
-	}
+	query := url.Values{}
 	if !since.IsZero() {
-		page.RawQuery = url.Values{"since": {since.UTC().Format(time.RFC3339)}}.Encode()
+		query.Set("since", since.UTC().Format(time.RFC3339))
 	}
-	body, err := get(ctx, page.String())
+	b, err := askPage(ctx, daemon, reportsPath+name, query)
 	if err != nil {
 		return report.Document{}, err
-	}
-	defer body.Close()
-	b, err := io.ReadAll(body)
-	if err != nil {
-		return report.Document{}, fmt.Errorf("the daemon at %s stopped answering: %w", page.Redacted(), err)
 	}
 	f := config.Flap{}
 	if c != nil {
@@ -77,13 +68,4 @@ func AskReport(ctx context.Context, daemon, name string, since time.Time, c *con
 		f = config.FlapProfiles()[len(config.FlapProfiles())-1]
 	}
 	return report.ReadFlaps(b, flap(f).Profiles)
-}
-
-// daemonPage gives a page of the daemon that --url names.
-func daemonPage(daemon, path string) (*url.URL, error) {
-	u, err := url.Parse(daemon)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("--url %q is not the address of a daemon; write it as http://127.0.0.1:8480", daemon)
-	}
-	return u.JoinPath(path), nil
 }

@@ -5,18 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"time"
 
+	"anywatch/collector"
 	"anywatch/collector/route"
 	"anywatch/detector"
 	"anywatch/rules/propose"
 )
 
-// routesPath is where the daemon shows what it sees.
+// routesPath is where the daemon shows what it sees; ?prefix= narrows it to a prefix, what covers it, and its parts.
 const routesPath = "/api/v1/routes"
 
 // shownRoutes is what the daemon sees, as the API has it: every vantage, and the routes of watched prefixes and of our ASes. Absent facts are null.
@@ -58,20 +57,41 @@ type shownRoute struct {
 	Large        []string     `json:"large_communities"`
 	Since        time.Time    `json:"since"`
 	Stale        bool         `json:"stale"`
+	Site         *string      `json:"site"`
+	RPKI         shownRPKI    `json:"rpki"`
+	Verdicts     []Verdict    `json:"verdicts"`
 }
 
 // serveRoutes answers GET /api/v1/routes.
-func (d *Daemon) serveRoutes(w http.ResponseWriter, _ *http.Request) {
-	var shown []detector.Shown
-	d.owner.ask(func(e *detector.Engine) { shown = e.Snapshot() })
-	w.Header().Set("Content-Type", "application/json")
-	out := toShown(shown, d.configuration().ASNs, d.now())
-	if err := json.NewEncoder(w).Encode(out); err != nil {
-		d.log.Debug("the routes could not be sent whole", "error", err)
+func (d *Daemon) serveRoutes(w http.ResponseWriter, r *http.Request) {
+	var around netip.Prefix
+	if text := r.URL.Query().Get("prefix"); text != "" {
+		p, err := route.ParsePrefix(text)
+		if err != nil {
+			refuse(w, http.StatusBadRequest, err.Error())
+			return
+		}
+		around = p
 	}
+	var shown []detector.Shown
+	j := judge{}
+	d.owner.ask(func(e *detector.Engine) {
+		j.rules, j.vrps = e.Basis()
+		j.open = e.OpenKeys()
+		if around.IsValid() {
+			shown = e.SnapshotAround(around)
+		} else {
+			shown = e.Snapshot()
+		}
+	})
+	if j.rules == nil {
+		refuse(w, http.StatusServiceUnavailable, "the daemon is stopping")
+		return
+	}
+	d.answer(w, toShown(shown, j, d.configuration().ASNs, d.now()))
 }
 
-func toShown(shown []detector.Shown, asns []route.ASN, now time.Time) shownRoutes {
+func toShown(shown []detector.Shown, j judge, asns []route.ASN, now time.Time) shownRoutes {
 	out := shownRoutes{Time: now.UTC(), ASNs: asns, Vantages: []shownVantage{}, Routes: []shownRoute{}}
 	for _, s := range shown {
 		v := s.Vantage
@@ -80,16 +100,18 @@ func toShown(shown []detector.Shown, asns []route.ASN, now time.Time) shownRoute
 			View: v.View.String(), Scope: v.Scope.String(), LocalAS: v.Local, AllPaths: v.AllPaths, Up: s.Up, Synchronised: s.Synchronised,
 		})
 		for _, r := range s.Routes {
-			out.Routes = append(out.Routes, toShownRoute(r, v.Name(), v.Scope.String(), v.Local))
+			one := toShownRoute(r, v)
+			j.judge(&one, v, r)
+			out.Routes = append(out.Routes, one)
 		}
 	}
 	return out
 }
 
-func toShownRoute(r detector.Route, vantage, scope string, local route.ASN) shownRoute {
+func toShownRoute(r detector.Route, v *collector.Vantage) shownRoute {
 	a := r.Attrs
 	out := shownRoute{
-		Prefix: r.Prefix, PathID: r.PathID, Vantage: vantage, Scope: scope, LocalAS: local, Path: a.Path, ASPath: a.Path.String(),
+		Prefix: r.Prefix, PathID: r.PathID, Vantage: v.Name(), Scope: v.Scope.String(), LocalAS: v.Local, Path: a.Path, ASPath: a.Path.String(),
 		NextHop: orNull(a.NextHop), OriginatorID: orNull(a.OriginatorID), Communities: []string{}, Large: []string{}, Since: r.Shown.UTC(), Stale: r.Stale,
 	}
 	if a.HasLocalPref {
@@ -130,46 +152,18 @@ type wireRoute struct {
 // Ask asks a running daemon what it sees. It holds routes of what its configuration watches, and of the ASes that it names as ours; without
 // asns, those are ours here too.
 func Ask(ctx context.Context, daemon string, asns []route.ASN) (propose.Seen, error) {
-	u, err := url.Parse(daemon)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return propose.Seen{}, fmt.Errorf("--url %q is not the address of a daemon; write it as http://127.0.0.1:8480", daemon)
-	}
-	body, err := get(ctx, u.JoinPath(routesPath).String())
-	if err != nil {
-		return propose.Seen{}, err
-	}
-	defer body.Close()
 	var got struct {
 		shownRoutes
 		Routes []wireRoute `json:"routes"`
 	}
-	if err := json.NewDecoder(body).Decode(&got); err != nil {
-		return propose.Seen{}, fmt.Errorf("the daemon at %s: its answer can't be read: %w", u.Redacted(), err)
+	if err := askJSON(ctx, daemon, routesPath, nil, &got); err != nil {
+		return propose.Seen{}, err
 	}
-	seen := propose.Seen{ASNs: asns, From: []string{"the daemon at " + u.Redacted()}}
+	seen := propose.Seen{ASNs: asns, From: []string{"the daemon at " + redacted(daemon)}}
 	if len(asns) == 0 {
 		seen.ASNs, seen.Told = got.ASNs, "told by the daemon's configuration"
 	}
 	return seen, fromShown(got.Vantages, got.Routes, &seen)
-}
-
-// get fetches a page of a daemon.
-func get(ctx context.Context, page string) (io.ReadCloser, error) {
-	const patience = 30 * time.Second // to begin with the answer
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
-	if err != nil {
-		return nil, err
-	}
-	client := &http.Client{Transport: &http.Transport{ResponseHeaderTimeout: patience, DisableKeepAlives: true}}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("no daemon answers: %w; is it running, and is this its web.listen?", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		resp.Body.Close()
-		return nil, fmt.Errorf("%s answers %s: is it a daemon of this version?", req.URL.Redacted(), resp.Status)
-	}
-	return resp.Body, nil
 }
 
 // fromShown reads vantages and routes back.

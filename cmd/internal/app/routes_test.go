@@ -112,7 +112,8 @@ func wantRoutes(t *testing.T, page string) {
 		t.Fatalf("%v", got)
 	}
 	want := `{"as_path":"","communities":["64500:101"],"large_communities":["64500:1:5001"],"local_as":64500,"local_pref":100,"next_hop":"10.0.1.1","originator_id":"10.0.1.1",` +
-		`"path":[],"path_id":0,"prefix":"192.0.2.0/24","scope":"internal","since":"2026-03-01T18:00:00Z","stale":false,"vantage":"bgp:rr1"}`
+		`"path":[],"path_id":0,"prefix":"192.0.2.0/24","rpki":{"reason":null,"state":"not-checked"},"scope":"internal","since":"2026-03-01T18:00:00Z","site":null,"stale":false,` +
+		`"vantage":"bgp:rr1","verdicts":[]}`
 	if b, err := json.Marshal(got.Routes[0]); err != nil || string(b) != want {
 		t.Errorf("%s, %v", b, err)
 	}
