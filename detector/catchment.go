@@ -44,11 +44,11 @@ type catchment struct {
 	moves   []move
 	history []point
 	flows   map[[2]served]int // how often a vantage went from one to the other
-	told    map[int]bool      // sites of which a shift is told
+	told    map[int]shift     // what is told, by site
 
 	dirty   []*view   // whose routes changed since the last look
 	since   time.Time // when the first of them did
-	planned bool      // a look is planned
+	due     time.Time // when the next look is planned; zero for none
 	rebased bool      // the sites were configured anew: what the next look finds has not moved
 }
 
@@ -85,7 +85,7 @@ func newCatchments(set *rules.Set) *catchments {
 		}
 		c := &catchment{
 			watched: w, clients: make(map[collector.VantageID]*client), counts: make([]int, int(servedBySite)+len(set.Sites())),
-			flows: make(map[[2]served]int), told: make(map[int]bool),
+			flows: make(map[[2]served]int), told: make(map[int]shift),
 		}
 		all.by[w.Prefix] = c
 		all.order = append(all.order, c)
@@ -133,15 +133,15 @@ func (e *Engine) servedAnew(w *view, r *Route) {
 	e.planCatchment(all, e.clock.Add(catchmentDelay))
 }
 
-// planCatchment has a catchment looked at, unless it is planned already.
+// planCatchment has a catchment looked at, unless that is planned for sooner.
 func (e *Engine) planCatchment(c *catchment, at time.Time) {
-	if c.planned {
+	if !c.due.IsZero() && !at.Before(c.due) {
 		return
 	}
-	c.planned = true
+	c.due = at
 	e.timers.set(at, func() {
-		c.planned = false
-		if e.catchments.by[c.watched.Prefix] == c {
+		if c.due.Equal(at) && e.catchments.by[c.watched.Prefix] == c {
+			c.due = time.Time{}
 			e.lookAtCatchment(c)
 		}
 	})
@@ -247,7 +247,7 @@ func (e *Engine) takeCatchments(why cause, was *rules.Set) {
 		if same {
 			w := next.watched
 			*next = *c
-			next.watched, next.planned = w, false
+			next.watched, next.due = w, time.Time{}
 		} else {
 			next.translate(c, was, e.rules)
 		}

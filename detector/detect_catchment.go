@@ -3,12 +3,14 @@ package detector
 import (
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"anywatch/collector"
+	"anywatch/collector/route"
 )
 
 // A shift is found by going back through the moves of the last while, from now on, and comparing at each step who serves whom now with who did
@@ -23,7 +25,19 @@ func shiftKey(p netip.Prefix, site string) Key {
 	return Key{Kind: CatchmentShift, Prefix: p, Site: site}
 }
 
-func sortedSites(told map[int]bool) []int { return slices.Sorted(maps.Keys(told)) }
+func sortedSites(told map[int]shift) []int { return slices.Sorted(maps.Keys(told)) }
+
+// shift is how far the share of a site moved, in percent, compared with the time just before since.
+type shift struct {
+	since time.Time
+	by    float64 // below zero when it shrank
+}
+
+// replaces tells whether a shift is to be told in place of one that was: the same, a greater one, one in the other direction. Of one that gets
+// older nothing is taken back step by step: it stands until it is over.
+func (s shift) replaces(old shift) bool {
+	return !s.since.After(old.since) || math.Abs(s.by) > math.Abs(old.by) || s.by*old.by < 0
+}
 
 // comparison is who serves whom now against who did just before a time, over the vantages that had a route both times.
 type comparison struct {
@@ -108,37 +122,40 @@ func (e *Engine) tellShifts(c *catchment) {
 	c.moves = slices.Delete(c.moves, 0, firstSince(c.moves, oldest))
 	x := compareNow(c)
 	now, unsure := x.both, false
-	worst := make(map[int]float64)     // how far the share of a site moved at most,
-	against := make(map[int]time.Time) // compared with the time just before
+	worst := make(map[int]shift)
 	c.back(oldest, &x, func() {
 		if !x.telling(now) {
 			unsure = true
 			return
 		}
 		for s := servedBySite; int(s) < len(c.counts); s++ {
-			by := x.share(max(x.moved(s), -x.moved(s)))
-			if by > t.Shift && x.lost[s]+x.gained[s] >= confirm.External && by > worst[s.site()] {
-				worst[s.site()], against[s.site()] = by, x.since
+			by := x.share(x.moved(s))
+			if math.Abs(by) > max(t.Shift, math.Abs(worst[s.site()].by)) && x.lost[s]+x.gained[s] >= confirm.External {
+				worst[s.site()] = shift{x.since, by}
 			}
 		}
 	})
-	for _, site := range slices.Sorted(maps.Keys(against)) {
-		c.told[site] = true
-		e.ledger.raise(e.catchmentShift(c, site, against[site]))
+	for _, site := range sortedSites(worst) {
+		if old, told := c.told[site]; !told || worst[site].replaces(old) {
+			c.told[site] = worst[site]
+			e.ledger.raise(e.catchmentShift(c, site, worst[site].since))
+		}
 	}
 	for _, site := range sortedSites(c.told) {
-		if _, still := against[site]; still {
+		if _, still := worst[site]; still {
 			continue
 		}
 		key := shiftKey(c.watched.Prefix, e.rules.Sites()[site].Name)
-		if unsure || now == 0 {
+		if unsure || now == 0 && len(c.moves) > 0 {
 			e.ledger.doubt(key)
-			if len(c.moves) > 0 {
-				continue
-			}
+			continue
+		}
+		over := fmt.Sprintf("its share has moved by no more than %g %% in the last %s", t.Shift, HumanDuration(t.Within))
+		if now == 0 {
+			over = "no external vantage has shown a route for " + HumanDuration(t.Within)
 		}
 		delete(c.told, site)
-		e.ledger.lift(key, cause{says: "its share has been stable for " + HumanDuration(t.Within)})
+		e.ledger.lift(key, cause{says: over})
 	}
 	if len(c.told) > 0 && len(c.moves) > 0 {
 		e.planCatchment(c, c.moves[0].at.Add(t.Within+1))
@@ -272,6 +289,18 @@ func (e *Engine) excuse(c *catchment, k *Condition, x *comparison, me served) {
 	}
 }
 
+// withdrewIt tells whether our own network knows that a site does not announce any more what others outside still show for a while.
+func (e *Engine) withdrewIt(p *cell) bool {
+	for r, w := range p.routes {
+		if w.v.Scope == collector.Internal && !r.Stale {
+			return false
+		}
+	}
+	return slices.ContainsFunc(e.rib.order, func(w *view) bool {
+		return w.v.Scope == collector.Internal && p.shownBy[w.v.ID] && w.sees(p.site) && w.could(route.FamilyOf(p.prefix))
+	})
+}
+
 // reason says why vantages may be expected to leave a site, or to come to it; "" for no reason.
 func (e *Engine) reason(c *catchment, who served, since time.Time) string {
 	if who < servedBySite {
@@ -289,6 +318,8 @@ func (e *Engine) reason(c *catchment, who served, since time.Time) string {
 		return name + " is missing since " + p.since.UTC().Format(time.RFC3339)
 	case !p.absent.IsZero():
 		return name + " does not announce it since " + p.absent.UTC().Format(time.RFC3339)
+	case e.withdrewIt(p):
+		return name + " does not announce it any more, as our own network shows"
 	case p.state == PlaceDraining:
 		return name + " drains since " + p.since.UTC().Format(time.RFC3339)
 	case p.state == PlaceAnnounced && !p.since.Before(since.Add(-backLately)):
