@@ -33,7 +33,7 @@ func replayCommand() *cobra.Command {
 
 		Short: "Say what would have been said: recorded input through the same engine",
 		Long: `Read recorded routes and print what the daemon would have said. An INPUT is a file, a directory (read in name order) or - for standard input; its
-format is recognised from the content: MRT, RIS Live JSON lines, a raw BMP stream; plain or compressed with gz, bz2 or zst. The clock of detection
+format is recognised from the content: MRT, a raw BMP stream, OpenBMP frames, JSON lines of RIS Live or ExaBGP; plain or compressed with gz, bz2 or zst. The clock of detection
 moves by the times in the input. What can't be read is counted, reported on standard error, and passed over.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {

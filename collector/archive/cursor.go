@@ -10,7 +10,7 @@ import (
 
 	"anywatch/collector"
 	"anywatch/collector/mrt"
-	"anywatch/collector/rislive"
+	"anywatch/collector/openbmp"
 )
 
 // cursor goes through one input, record by record.
@@ -47,10 +47,7 @@ func (d *damage) Error() string {
 
 func (d *damage) Unwrap() error { return d.err }
 
-var (
-	errNoRecord = errors.New("they are no record, or one that is cut")
-	errTooLong  = fmt.Errorf("a line is longer than %d octets", rislive.MaxLine)
-)
+var errNoRecord = errors.New("they are no record, or one that is cut")
 
 // framed is a cursor over a window.
 type framed struct {
@@ -66,6 +63,7 @@ type framed struct {
 	past  func(ctx context.Context, record []byte) error
 	end   func(ctx context.Context) error
 	gone  func() // octets were none
+	count func() collector.Tally
 }
 
 func newMRT(w *window, s *mrt.Stream) *framed {
@@ -76,12 +74,31 @@ func newMRT(w *window, s *mrt.Stream) *framed {
 	}
 }
 
-func newLines(w *window, d *rislive.Decoder) *framed {
-	w.limit = 2 * rislive.MaxLine
-	var l lineSplitter
+func newFrames(w *window, d *openbmp.Decoder) *framed {
+	w.limit = openbmp.Window
+	when := func(frame []byte) time.Time { t, _ := openbmp.Time(frame); return t }
 	return &framed{
-		win: w, split: l.split, why: errTooLong, into: d.Line,
-		when: func(line []byte) time.Time { t, _ := rislive.Time(line); return t },
+		win: w, split: openbmp.Split, why: errNoRecord, into: d.Frame, when: when, count: d.Tally,
+		past: func(ctx context.Context, frame []byte) error { return d.Leave(ctx, frame, when(frame)) },
+		end:  func(context.Context) error { return nil },
+		gone: func() {},
+	}
+}
+
+// lineDecoder takes the lines of one stream; lineTime tells the time of one.
+type (
+	lineDecoder interface {
+		Line(ctx context.Context, line []byte, arrived time.Time) error
+	}
+	lineTime func(line []byte) (time.Time, bool)
+)
+
+func newLines(w *window, d lineDecoder, tell lineTime, longest int) *framed {
+	w.limit = 2 * longest
+	l := lineSplitter{longest: longest}
+	return &framed{
+		win: w, split: l.split, why: fmt.Errorf("a line is longer than %d octets", longest), into: d.Line,
+		when: func(line []byte) time.Time { t, _ := tell(line); return t },
 		past: func(context.Context, []byte) error { return nil },
 		end:  func(context.Context) error { return nil },
 		gone: func() {},
@@ -151,11 +168,17 @@ func (f *framed) lost() { f.gone() }
 
 func (f *framed) finish(ctx context.Context) error { return f.end(ctx) }
 
-func (f *framed) tally() collector.Tally { return collector.Tally{} }
+func (f *framed) tally() collector.Tally {
+	if f.count == nil {
+		return collector.Tally{}
+	}
+	return f.count()
+}
 
 // lineSplitter finds lines.
 type lineSplitter struct {
-	inside bool // in a line that is too long
+	longest int
+	inside  bool // in a line that is too long
 }
 
 func (l *lineSplitter) split(b []byte, end bool) (skip, size int) {
@@ -164,10 +187,10 @@ func (l *lineSplitter) split(b []byte, end bool) (skip, size int) {
 		n = len(b)
 	}
 	switch {
-	case n == 0 && (l.inside || len(b) > rislive.MaxLine):
+	case n == 0 && (l.inside || len(b) > l.longest):
 		l.inside = true
 		return len(b), 0
-	case l.inside || n > rislive.MaxLine:
+	case l.inside || n > l.longest:
 		l.inside = false
 		return n, 0
 	}

@@ -1,4 +1,5 @@
-// Package archive reads recorded routes from files, directories and standard input: MRT, RIS Live lines and raw BMP streams, plain or packed.
+// Package archive reads recorded routes from files, directories and standard input: MRT, raw BMP streams, OpenBMP frames, and the
+// lines of RIS Live and ExaBGP, plain or packed.
 // What an input holds is told from its content, not from its name.
 //
 // One goroutine reads the records and hands them on, in the order of the inputs or merged by time, so that the same inputs always give

@@ -66,6 +66,19 @@ func bmpUpdate(at int) []byte {
 	return bmpMessage(0, peer, update(2))
 }
 
+// textFrame is an OpenBMP message with the older header around a BMP message.
+func textFrame(body []byte) []byte {
+	head := fmt.Sprintf("V: 1.7\nC_HASH_ID: 11111111111111111111111111111111\nT: bmp_raw\nR_HASH: 22222222222222222222222222222222\nR_IP: 198.51.100.254\nL: %d\n\n", len(body))
+	return append([]byte(head), body...)
+}
+
+// exaLine is a line of ExaBGP of the same route.
+func exaLine(at int) []byte {
+	return fmt.Appendf(nil, `{ "exabgp": "4.0.1", "time": %d.5, "host": "h1", "pid": 1, "ppid": 1, "counter": 1, "type": "update", "neighbor": { "address": { `+
+		`"local": "203.0.113.1", "peer": "198.51.100.1" }, "asn": { "local": 64999, "peer": 64501 }, "direction": "receive", "message": { "update": { "attribute": { `+
+		`"origin": "igp", "as-path": [ 64501 ], "confederation-path": [] }, "announce": { "ipv4 unicast": { "198.51.100.9": [ { "nlri": "192.0.2.0/24" } ] } } } } } }`+"\n", at)
+}
+
 func bmpMessage(typ byte, body ...[]byte) []byte {
 	b := slices.Concat(body...)
 	return slices.Concat([]byte{3}, u32(6+len(b)), []byte{typ}, b)

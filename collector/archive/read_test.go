@@ -39,6 +39,9 @@ func TestDamage(t *testing.T) {
 		{"a line that is too long", slices.Concat(line(t0), bytes.Repeat([]byte("x"), 5*rislive.MaxLine), []byte("\n"), line(t0)), 3, 2, 1, "longer than"},
 		{"a line that is a little too long", slices.Concat(line(t0), bytes.Repeat([]byte("x"), rislive.MaxLine), []byte("\n"), line(t0)), 3, 2, 1, "longer than"},
 		{"noise in BMP", slices.Concat(bmpUpdate(t0), bmpUpdate(t0), noise, bmpUpdate(t0)), 4, 3, 1, fmt.Sprintf("at octet %d: ", 2*len(bmpUpdate(t0)))},
+		{"noise in OpenBMP", slices.Concat(textFrame(bmpUpdate(t0)), noise, textFrame(bmpUpdate(t0)), textFrame(bmpUpdate(t0))), 4, 3, 1, fmt.Sprintf("at octet %d: ", len(textFrame(bmpUpdate(t0))))},
+		{"OpenBMP that is cut", slices.Concat(textFrame(bmpUpdate(t0)), textFrame(bmpUpdate(t0))[:90]), 2, 1, 1, fmt.Sprintf("at octet %d: 90 octets", len(textFrame(bmpUpdate(t0))))},
+		{"a line of ExaBGP that is broken", slices.Concat(exaLine(t0), []byte("{\n"), exaLine(t0)), 3, 2, 1, fmt.Sprintf("at octet %d: malformed ExaBGP line", len(exaLine(t0)))},
 		{"BMP that is cut", slices.Concat(bmpUpdate(t0), bmpUpdate(t0)[:60]), 2, 1, 1, fmt.Sprintf("at octet %d: 60 octets", len(bmpUpdate(t0)))},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -11,7 +11,9 @@ import (
 
 	"anywatch/collector"
 	"anywatch/collector/bmp"
+	"anywatch/collector/exabgp"
 	"anywatch/collector/mrt"
+	"anywatch/collector/openbmp"
 	"anywatch/collector/rislive"
 	"anywatch/collector/screen"
 )
@@ -122,7 +124,13 @@ func (r *reading) cursor(format Format, w *window) cursor {
 	case MRT:
 		return newMRT(w, mrt.NewStream(r.in, r.deps.Registry, r.deps.ASNs, r.tables))
 	case RISLive:
-		return newLines(w, rislive.NewDecoder(r.in, r.deps.Registry, nil))
+		return newLines(w, rislive.NewDecoder(r.in, r.deps.Registry, nil), rislive.Time, rislive.MaxLine)
+	case ExaBGP:
+		return newLines(w, exabgp.NewDecoder(exabgp.DecoderConfig{ASNs: r.deps.ASNs}, r.in, r.deps.Registry), exabgp.Time, exabgp.MaxLine)
+	case OpenBMP:
+		cfg := openbmp.DecoderConfig{ASNs: r.deps.ASNs, VRFs: r.deps.VRFs, Replay: true}
+		deps := openbmp.Deps{Live: r.deps.Live, Registry: r.deps.Registry, Log: r.deps.Log, Now: r.deps.Now}
+		return newFrames(w, openbmp.NewDecoder(cfg, deps, r.deps.Out))
 	}
 	cfg := bmp.StreamConfig{ASNs: r.deps.ASNs, VRFs: r.deps.VRFs, Replay: true}
 	deps := bmp.Deps{Live: r.deps.Live, Registry: r.deps.Registry, Log: r.deps.Log, Now: r.deps.Now}
@@ -196,7 +204,7 @@ func (r *reading) passedOver(s *source, err error) error {
 	switch {
 	case errors.As(err, &update), errors.As(err, &record), bmp.PassedOver(err):
 		s.read = true // the record itself could be told apart; what is in it could not be used
-	case errors.As(err, &line):
+	case errors.As(err, &line), exabgp.PassedOver(err), openbmp.PassedOver(err):
 	default:
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"anywatch/collector/bmp"
 	"anywatch/collector/mrt"
+	"anywatch/collector/openbmp"
 )
 
 // Format is what an input holds.
@@ -19,6 +20,8 @@ const (
 	MRT     Format = "MRT"
 	RISLive Format = "RIS Live JSON lines"
 	BMP     Format = "BMP"
+	OpenBMP Format = "OpenBMP frames"
+	ExaBGP  Format = "ExaBGP JSON lines"
 )
 
 // ErrEmpty tells that there is nothing in an input: no fault, but perhaps not what was meant.
@@ -27,7 +30,7 @@ var ErrEmpty = errors.New("it is empty")
 // sniffSize is how much of an input is looked at to tell its format.
 const sniffSize = 64 << 10
 
-const accepted = "MRT, RIS Live JSON lines and raw BMP streams are read, plain or packed with gzip, bzip2 or zstd"
+const accepted = "MRT, raw BMP streams, OpenBMP frames, and JSON lines of RIS Live and ExaBGP are read, plain or packed with gzip, bzip2 or zstd"
 
 // recognise tells the format from the first octets; end says that they are all there are. The error says what it is instead, if that is known,
 // and what to do.
@@ -43,11 +46,13 @@ func recognise(b []byte, end bool) (Format, error) {
 		return MRT, nil
 	case bmpHeader(b, 3):
 		return BMP, nil
+	case openbmp.Credible(b):
+		return OpenBMP, nil
 	case bmpHeader(b, 4):
 		return "", fmt.Errorf("it is a BMP stream of version 4: %w", bmp.ErrVersion4)
 	}
-	if format, err := lines(b); format != "" || err != nil {
-		return format, err
+	if format := lines(b); format != "" {
+		return format, nil
 	}
 	if _, size := mrt.Split(b, end); size > 0 { // records behind a damaged beginning
 		return MRT, nil
@@ -64,8 +69,6 @@ func foreign(b []byte) (name, advice string) {
 		{"\xa1\xb2\x3c\x4d", "a packet capture", capture},
 		{"\x4d\x3c\xb2\xa1", "a packet capture", capture},
 		{"\x0a\x0d\x0d\x0a", "a packet capture", capture},
-		{"OBMP", "OpenBMP", "its frames are not read yet; " + accepted},
-		{"V: ", "OpenBMP with text headers", "its frames are not read yet; " + accepted},
 		{"\x89PNG", "a picture", accepted},
 	} {
 		if strings.HasPrefix(string(b[:min(len(b), 8)]), f.magic) {
@@ -93,7 +96,7 @@ func bmpHeader(b []byte, version byte) bool {
 }
 
 // lines looks for JSON lines, by the keys that all lines of a format have.
-func lines(b []byte) (Format, error) {
+func lines(b []byte) Format {
 	for line := range bytes.Lines(b) {
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 || line[0] != '{' {
@@ -102,10 +105,10 @@ func lines(b []byte) (Format, error) {
 		has := func(key string) bool { return bytes.Contains(line, []byte(`"`+key+`"`)) }
 		switch {
 		case has("exabgp"):
-			return "", fmt.Errorf("it holds ExaBGP JSON lines, which are not read yet: %s", accepted)
+			return ExaBGP
 		case has("ris_message"), has("ris_error"), has("peer_asn") && has("timestamp"):
-			return RISLive, nil
+			return RISLive
 		}
 	}
-	return "", nil
+	return ""
 }
