@@ -39,11 +39,14 @@ type Engine struct {
 	flaps        *flaps
 	outside      outside
 	catchments   *catchments
+	// health is by site, of those whose service is checked.
+	health        map[string]*service
+	healthPlanned bool
 }
 
 // New makes an engine whose clock stands at the zero time until the first event or Advance.
 func New(o Options) *Engine {
-	e := &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger(), feeds: make(map[string]*feed), stale: newStaleness(), presence: newPresence(o.Rules), flaps: newFlaps(), outside: outside{dirty: make(map[netip.Prefix]bool)}, catchments: newCatchments(o.Rules)}
+	e := &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger(), feeds: make(map[string]*feed), stale: newStaleness(), presence: newPresence(o.Rules), flaps: newFlaps(), outside: outside{dirty: make(map[netip.Prefix]bool)}, catchments: newCatchments(o.Rules), health: make(map[string]*service)}
 	e.planMaintenance()
 	return e
 }

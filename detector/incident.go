@@ -59,6 +59,9 @@ const (
 	TooFewSites      Kind = "too-few-sites"
 	TwinMismatch     Kind = "twin-mismatch"
 	Flapping         Kind = "flapping"
+	// AnnouncedUnhealthy and HealthyWithdrawn compare the service of a site with its routing.
+	AnnouncedUnhealthy Kind = "announced-unhealthy"
+	HealthyWithdrawn   Kind = "healthy-withdrawn"
 )
 
 // The kinds about how others see us.
@@ -79,7 +82,7 @@ const (
 
 // Kinds lists all kinds that there are.
 func Kinds() []Kind {
-	kinds := []Kind{FeedLost, PrefixLimit, StaleVantage, SiteMissing, SiteInconsistent, TooFewSites, TwinMismatch, Flapping, VisibilityLoss, Zombie, CatchmentShift}
+	kinds := []Kind{FeedLost, PrefixLimit, StaleVantage, SiteMissing, SiteInconsistent, TooFewSites, TwinMismatch, Flapping, AnnouncedUnhealthy, HealthyWithdrawn, VisibilityLoss, Zombie, CatchmentShift}
 	for _, d := range Detectors() {
 		kinds = append(kinds, d.Kind)
 	}

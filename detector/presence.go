@@ -108,6 +108,7 @@ func (e *Engine) newSites(set *rules.Set, why cause) {
 	old, was := e.presence, e.rules
 	e.rules, e.presence = set, newPresence(set)
 	e.presence.inherit(old, was, set)
+	e.keepHealth(set, why)
 	for _, l := range old.losses {
 		e.keepLoss(l, why)
 	}
@@ -327,6 +328,7 @@ func (e *Engine) settlePresence() {
 		e.reconsiderCatchment(prefix)
 	}
 	e.tellLosses()
+	e.healthLater()
 }
 
 // settleCell brings one cell up to date. Absence must last before it counts.

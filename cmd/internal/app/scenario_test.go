@@ -34,6 +34,7 @@ var update = flag.Bool("update", false, "write what came out as what is expected
 //	                      HH:MM:SS NAME up|down|lost|gap|synchronised|table-v4|end-of-rib-v4|end-of-rib-v6 [reason]
 //	                      HH:MM:SS NAME counts PREFIXES of LIMIT
 //	                      HH:MM:SS feed NAME down [keep DURATION] REASON  |  feed NAME up [REASON]
+//	                      HH:MM:SS health SITE up|down|unknown|unchecked [REASON]
 //	                      HH:MM:SS reload FILE  |  vrps FILE  |  wait
 //	-- incidents --       what must come out
 func TestScenarios(t *testing.T) {
@@ -233,11 +234,25 @@ func (p *player) event(line string) {
 			p.t.Fatal(err)
 		}
 		p.engine.SetVRPs(table, at)
+	case "health":
+		p.engine.SetHealth(p.health(line, at, words[2:]), at)
 	case "feed":
 		p.engine.Apply(p.feedEvent(line, at, words[2:]), at)
 	default:
 		p.vantageEvent(line, at, words[1], words[2:])
 	}
+}
+
+var healthStates = map[string]detector.HealthState{
+	"up": detector.HealthUp, "down": detector.HealthDown, "unknown": detector.HealthUnknown, "unchecked": detector.HealthUnchecked,
+}
+
+func (p *player) health(line string, at time.Time, words []string) detector.Health {
+	state, ok := healthStates[words[1]]
+	if !ok {
+		p.t.Fatalf("%s: %q is no state of health", line, words[1])
+	}
+	return detector.Health{Site: words[0], State: state, Since: at, Check: "tcp " + words[0] + "-ns1:53", Reason: strings.Join(words[2:], " ")}
 }
 
 func (p *player) feedEvent(line string, at time.Time, words []string) collector.Event {
