@@ -3,6 +3,7 @@ package detector
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ func newFlaps() *flaps {
 
 // flapWithdrawn weighs an explicit withdrawal of a route that is still in the RIB.
 func (e *Engine) flapWithdrawn(w *view, r *Route) {
-	if r.Stale || e.rules.Judge(r.Prefix) == nil {
+	if r.Stale || !e.weighs(r.Prefix) {
 		return
 	}
 	site := ""
@@ -51,7 +52,7 @@ func (e *Engine) flapWithdrawn(w *view, r *Route) {
 // flapAnnounced weighs an announcement: after a withdrawal, or in place of a route with other attributes. A table, and what a session brings
 // that was lost before, count nothing.
 func (e *Engine) flapAnnounced(w *view, r *Route, changed, table bool) {
-	if table || e.rules.Judge(r.Prefix) == nil {
+	if table || !e.weighs(r.Prefix) {
 		return
 	}
 	site := ""
@@ -70,6 +71,11 @@ func (e *Engine) flapAnnounced(w *view, r *Route, changed, table bool) {
 	case changed:
 		e.flap(w, r, site, FlapChange)
 	}
+}
+
+// weighs tells whether the flaps of a prefix are counted.
+func (e *Engine) weighs(p netip.Prefix) bool {
+	return len(e.rules.Flap.Profiles) > 0 && e.rules.Judge(p) != nil
 }
 
 // live counts the routes of a cell that are not stale.
@@ -105,9 +111,6 @@ func (e *Engine) flapSite(c *cell, ev FlapEvent) {
 // flap weighs an event of a route, and tells when its penalty exceeds the alert.
 func (e *Engine) flap(w *view, r *Route, site string, ev FlapEvent) {
 	profiles := e.rules.Flap.Profiles
-	if len(profiles) == 0 {
-		return
-	}
 	key := flapKey{w.v.ID, r.NLRI}
 	rec := e.flaps.routes[key]
 	if rec == nil {

@@ -166,25 +166,21 @@ func (e *Engine) tellVisibility(w *rules.Prefix) {
 func (e *Engine) tellZombie(w *rules.Prefix) {
 	key := Key{Kind: Zombie, Prefix: w.Prefix}
 	since, all := e.withdrawn(w)
-	var holders []Evidence
-	for _, v := range e.rib.order {
-		if v.v.Scope != collector.External || !v.up {
-			continue
-		}
-		if r := v.shown(w.Prefix); r != nil {
-			if _, bad := w.Unallowed(r.Attrs.Path.Origin(v.v.Local)); !bad {
-				holders = append(holders, evidenceOf(v.v, r))
-			}
-		}
-	}
-	if !all || len(holders) == 0 {
+	if !all {
 		if e.ledger.holds(key) {
-			e.ledger.lift(key, cause{says: map[bool]string{true: "no external vantage holds it any more", false: "a site announces it again"}[all]})
+			e.ledger.lift(key, cause{says: "a site announces it again"})
+		}
+		return
+	}
+	holders := e.outsideHolders(w)
+	if len(holders) == 0 {
+		if e.ledger.holds(key) {
+			e.ledger.lift(key, cause{says: "no external vantage holds it any more"})
 		}
 		return
 	}
 	if due := since.Add(zombieAfter); due.After(e.clock) {
-		e.timers.set(due, func() { e.lookOutside(w.Prefix) })
+		e.timers.set(due, func() { e.lookLater(w.Prefix) })
 		return
 	}
 	n := len(holders)
@@ -201,6 +197,21 @@ func (e *Engine) tellZombie(w *rules.Prefix) {
 			"Announce the prefix once more and withdraw it again: that often clears it",
 		},
 	})
+}
+
+// outsideHolders lists the external vantages that show a prefix with an origin that is allowed.
+func (e *Engine) outsideHolders(w *rules.Prefix) (holders []Evidence) {
+	for _, v := range e.rib.order {
+		if v.v.Scope != collector.External || !v.up {
+			continue
+		}
+		if r := v.shown(w.Prefix); r != nil {
+			if _, bad := w.Unallowed(r.Attrs.Path.Origin(v.v.Local)); !bad {
+				holders = append(holders, evidenceOf(v.v, r))
+			}
+		}
+	}
+	return holders
 }
 
 // withdrawn tells whether every site has withdrawn a prefix, known from vantages that look past best paths, and since when.
@@ -235,8 +246,8 @@ type outside struct {
 
 const outsideDelay = 200 * time.Millisecond
 
-// lookOutside has a prefix looked at from outside.
-func (e *Engine) lookOutside(p netip.Prefix) {
+// lookOutside has a prefix looked at from outside, and its sites compared.
+func (e *Engine) lookLater(p netip.Prefix) {
 	if e.rules.Find(p) == nil {
 		return
 	}
@@ -253,6 +264,9 @@ func (e *Engine) lookOutside(p netip.Prefix) {
 			if w := e.rules.Find(p); w != nil {
 				e.tellVisibility(w)
 				e.tellZombie(w)
+				if w.Announced == rules.Always {
+					e.compareSites(w)
+				}
 			}
 		}
 	})
@@ -264,11 +278,11 @@ func (e *Engine) lookOutsideAt(w *view) {
 		return
 	}
 	for p := range w.lastShown {
-		e.lookOutside(p)
+		e.lookLater(p)
 	}
 	if w.tabled {
 		for _, p := range e.rules.Prefixes() {
-			e.lookOutside(p.Prefix)
+			e.lookLater(p.Prefix)
 		}
 	}
 }

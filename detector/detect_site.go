@@ -233,10 +233,9 @@ func (e *Engine) tellPrefix(p netip.Prefix) {
 	if w == nil || w.Announced != rules.Always {
 		return
 	}
-	e.lookOutside(p)
+	e.lookLater(p)
 	e.tooFew(w)
 	e.tellTwin(w)
-	e.compareSites(w)
 }
 
 // tooFew finds a prefix that fewer sites announce than min_sites. What is unknown may be there.
