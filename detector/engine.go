@@ -225,7 +225,7 @@ func (e *Engine) judge(w *view, r *Route, at time.Time, why cause) {
 		if _, bad := c.Watched.Unallowed(c.Origin); !bad {
 			w.lastShown[r.Prefix] = e.clock
 		}
-		e.lookOutside(r.Prefix)
+		e.lookLater(r.Prefix)
 	}
 	findings := c.Judge()
 	keys := make([]Key, 0, len(findings))
@@ -250,7 +250,7 @@ func (e *Engine) drop(w *view, r *Route, at time.Time, says string) {
 	e.displace(w, r)
 	e.servedAnew(w, r)
 	delete(w.lastShown, r.Prefix) // what was not withdrawn but lost is unknown
-	e.lookOutside(r.Prefix)
+	e.lookLater(r.Prefix)
 	e.staleLater(r.Prefix)
 	for _, k := range r.keys {
 		e.ledger.release(k, w.v, r, e.clock, at, cause{says: says})
