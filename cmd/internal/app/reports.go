@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"anywatch/cmd/internal/config"
@@ -31,7 +32,7 @@ func (d *Daemon) serveReport(w http.ResponseWriter, r *http.Request) {
 	known := false
 	d.owner.ask(func(e *detector.Engine) { doc, known = Report(e, r.PathValue("name"), since, true) })
 	if !known {
-		refuse(w, http.StatusNotFound, fmt.Sprintf("there is no report %q; there is: flaps", r.PathValue("name")))
+		refuse(w, http.StatusNotFound, fmt.Sprintf("there is no report %q; there are: %s", r.PathValue("name"), strings.Join(ReportNames, ", ")))
 		return
 	}
 	var b bytes.Buffer
@@ -43,12 +44,20 @@ func (d *Daemon) serveReport(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(b.Bytes()) // who went away doesn't want it
 }
 
-// Report makes a report of what an engine knows; false when there is none of that name.
-func Report(e *detector.Engine, name string, since time.Time, curves bool) (report.Document, bool) {
-	if name != "flaps" {
-		return report.Document{}, false
+// ReportNames are the reports that there are.
+var ReportNames = []string{"catchment", "flaps", "sites"}
+
+// Report makes a report of what an engine knows, with what is needed to draw it where that is wanted; false when there is none of that name.
+func Report(e *detector.Engine, name string, since time.Time, drawn bool) (report.Document, bool) {
+	switch name {
+	case "catchment":
+		return report.Catchments(e, since, drawn), true
+	case "flaps":
+		return report.Flaps(e, since, drawn), true
+	case "sites":
+		return report.Sites(e, since, drawn), true
 	}
-	return report.Flaps(e, since, curves), true
+	return report.Document{}, false
 }
 
 // AskReport asks a running daemon for a report. The configuration, which may be nil, tells the parameters that curves are drawn with.
@@ -60,6 +69,12 @@ func AskReport(ctx context.Context, daemon, name string, since time.Time, c *con
 	b, err := askPage(ctx, daemon, reportsPath+name, query)
 	if err != nil {
 		return report.Document{}, err
+	}
+	switch name {
+	case "catchment":
+		return report.ReadCatchments(b)
+	case "sites":
+		return report.ReadSites(b)
 	}
 	f := config.Flap{}
 	if c != nil {

@@ -11,9 +11,17 @@ func (d Document) html(w io.Writer) error {
 	return page.Execute(w, d)
 }
 
+// Drawn is what is drawn above the rows.
+func (d Document) Drawn() template.HTML {
+	if d.Drawing == nil {
+		return ""
+	}
+	return d.Drawing.HTML(d)
+}
+
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
-	"stamp": stamp,
-	"head":  func(s string) string { return strings.ReplaceAll(s, "_", " ") },
+	"stamp": stamp, "cells": cells,
+	"head": func(s string) string { return strings.ReplaceAll(s, "_", " ") },
 }).Parse(`<!doctype html>
 <html lang="en">
 <head>
@@ -31,16 +39,22 @@ th { color: var(--soft); font-weight: 600; position: sticky; top: 0; background:
 td.wide { white-space: normal; min-width: 16rem }
 figure { margin: 0; padding: .2rem 0 1rem } svg { display: block; max-width: 100%; height: auto; font: 11px system-ui, sans-serif }
 svg .axis { stroke: var(--line) } svg .text { fill: var(--soft) } svg .curve { fill: none; stroke: var(--hue); stroke-width: 1.6 }
+h2 { font-size: 1.1rem; margin: 1.6rem 0 .4rem } h3 { font-size: .95rem; margin: 0 0 .3rem } svg .net { stroke: var(--line); fill: none } svg .frame { stroke: var(--line); fill: none }
+svg .edge { stroke: var(--paper); stroke-width: 1 } svg .far { stroke: var(--bad); stroke-dasharray: 3 3; opacity: .7; fill: none } svg .name { fill: var(--ink); font-weight: 600; paint-order: stroke; stroke: var(--paper); stroke-width: 3px }
+.legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin: .2rem 0 .6rem; padding: 0; list-style: none } .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; vertical-align: -1px }
+.side { display: flex; flex-wrap: wrap; gap: 1rem 3rem; align-items: flex-start; margin: 0 0 1.4rem } .side table { width: auto } .side th, .side td { padding-right: 1.2rem } .side th { position: static } .mark { color: var(--bad) }
+svg .state-announced { fill: #2da44e } svg .state-draining { fill: #d4a72c } svg .state-missing { fill: var(--bad) } svg .state-unknown { fill: var(--line) }
+summary { cursor: pointer; color: var(--soft) } details table { width: auto; margin: .4rem 0 .8rem } .num { text-align: right }
 svg .limit { stroke: var(--bad); stroke-dasharray: 4 3 } svg .reuse { stroke: var(--soft); stroke-dasharray: 1 3 } svg .held { fill: var(--fill) }
 </style>
 </head>
 <body>
 <h1>{{.Title}}</h1>
 <p>{{.About}} {{if not .From.IsZero}}From <time>{{stamp .From}}</time> to <time>{{stamp .To}}</time>.{{end}}</p>
-{{if .Rows}}<div class="scroll"><table>
+{{.Drawn}}{{if .Rows}}<div class="scroll"><table>
 <thead><tr>{{range .Columns}}<th scope="col">{{head .}}</th>{{end}}</tr></thead>
 <tbody>
-{{$columns := len .Columns}}{{range .Rows}}<tr>{{range .Cells}}<td{{if gt (len .) 40}} class="wide"{{end}}>{{.}}</td>{{end}}</tr>
+{{$columns := len .Columns}}{{range .Rows}}<tr>{{range cells .}}<td{{if gt (len .) 40}} class="wide"{{end}}>{{.}}</td>{{end}}</tr>
 {{with .Figure}}<tr><td colspan="{{$columns}}"><figure>{{.}}</figure></td></tr>{{end}}
 {{end}}</tbody>
 </table></div>{{else}}<p>{{.Empty}}</p>{{end}}

@@ -19,6 +19,16 @@ type Row interface {
 	Figure() template.HTML
 }
 
+// Brief is a row whose columns hold more than people can take in at once: a table shows them shortened.
+type Brief interface {
+	Brief() []string
+}
+
+// Drawing is what a page shows beside the rows. In JSON, where a daemon hands it on, it stands as "drawing".
+type Drawing interface {
+	HTML(d Document) template.HTML
+}
+
 // Document is a report: its name, the time that it is about, and its rows.
 type Document struct {
 	Report   string
@@ -27,6 +37,16 @@ type Document struct {
 	Rows     []Row
 	// Title and About introduce the report to people; Empty says what it means that it has no rows.
 	Title, About, Empty string
+	// Drawing is nil where nothing is drawn.
+	Drawing Drawing
+}
+
+// cells gives the columns of a row for people.
+func cells(r Row) []string {
+	if b, ok := r.(Brief); ok {
+		return b.Brief()
+	}
+	return r.Cells()
 }
 
 // Formats are what a report can be written as.
@@ -60,7 +80,8 @@ func (d Document) json(w io.Writer) error {
 		From   *time.Time `json:"from"`
 		To     *time.Time `json:"to"`
 		Rows   []Row      `json:"rows"`
-	}{d.Report, Time(d.From), Time(d.To), rows})
+		Draw   Drawing    `json:"drawing,omitempty"`
+	}{d.Report, Time(d.From), Time(d.To), rows, d.Drawing})
 }
 
 // Time is a time for JSON: in UTC, null when there is none.
@@ -98,13 +119,13 @@ func (d Document) table(w io.Writer) error {
 	}
 	fmt.Fprintln(t, strings.Join(heads, "\t"))
 	for _, r := range d.Rows {
-		cells := r.Cells()
-		for i, c := range cells {
+		texts := cells(r)
+		for i, c := range texts {
 			if c == "" {
-				cells[i] = "-"
+				texts[i] = "-"
 			}
 		}
-		fmt.Fprintln(t, strings.Join(cells, "\t"))
+		fmt.Fprintln(t, strings.Join(texts, "\t"))
 	}
 	return t.Flush()
 }
@@ -115,4 +136,17 @@ func stamp(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format("2006-01-02T15:04:05Z")
+}
+
+// Plain leaves out what is only there to be drawn, and what a daemon hands on for that.
+func (d *Document) Plain() {
+	d.Drawing = nil
+	for _, r := range d.Rows {
+		switch r := r.(type) {
+		case *Flap:
+			r.Curve = nil
+		case *Site:
+			r.Timeline = nil
+		}
+	}
 }
