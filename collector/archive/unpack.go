@@ -2,12 +2,13 @@ package archive
 
 import (
 	"bytes"
-	"compress/bzip2"
 	"fmt"
 	"io"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"anywatch/collector/archive/bunzip"
 )
 
 // maxLayers is how often an input may be packed, one packing inside the other.
@@ -41,7 +42,10 @@ func openGzip(r io.Reader) (io.Reader, func(), error) {
 	return z, func() {}, err
 }
 
-func openBzip2(r io.Reader) (io.Reader, func(), error) { return bzip2.NewReader(r), func() {}, nil }
+func openBzip2(r io.Reader) (io.Reader, func(), error) {
+	z := bunzip.NewReader(r)
+	return z, z.Close, nil
+}
 
 func openZstd(r io.Reader) (io.Reader, func(), error) {
 	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
