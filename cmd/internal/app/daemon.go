@@ -14,6 +14,7 @@ import (
 
 	"anywatch/alerts"
 	"anywatch/cmd/internal/config"
+	"anywatch/cmd/internal/health"
 	"anywatch/collector"
 	"anywatch/collector/screen"
 	"anywatch/detector"
@@ -49,6 +50,7 @@ type Daemon struct {
 	keeper   *keeper
 	alerts   *alerts.Dispatcher
 	feeds    *feeds
+	health   *health.Prober
 	feedLog  *feedLog
 	web      *web
 
@@ -79,6 +81,7 @@ func New(o Options) (_ *Daemon, err error) {
 	}
 	d.metrics = newMetrics(d.registry, &d.keeper.cache, d.now)
 	d.newEngine(set)
+	d.newHealth(c)
 	if d.feeds, err = newFeeds(c, d.deps()); err != nil {
 		return nil, err
 	}
@@ -157,6 +160,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		}
 	})
 	rest.Go(func() { d.observe(ctx) })
+	rest.Go(func() { d.health.Run(ctx) })
 	d.startKeeper(ctx)
 	c := d.configuration()
 	d.log.Info("anywatch runs", "prefixes", len(c.Prefixes), "sites", len(c.Sites), "vrps", d.keeper.describe(), "web", d.web.listener.Addr().String())

@@ -41,6 +41,7 @@ func (d *Daemon) Reload(ctx context.Context, c *config.Config) (err error) {
 	d.config, d.sinks = c, kept
 	d.live.Swap(Watch(set))
 	d.owner.ask(func(e *detector.Engine) { e.SetRules(set, d.now()) })
+	d.health.Set(checks(c))
 	d.restartKeeper(ctx, c)
 	if grew(Rules(old), set) {
 		d.feeds.refresh(ctx)

@@ -53,7 +53,6 @@ var idle = []feature{
 	{pattern: "defaults.upstreams", text: "upstreams are not compared yet"},
 	{pattern: "prefixes[].upstreams", text: "upstreams are not compared yet"},
 	{pattern: "prefixes[].origin_upstreams", text: "upstreams are not compared yet"},
-	{pattern: "sites[].health", text: "services are not probed yet"},
 	{pattern: "rpki.max_age", text: "old data is still used to judge routes"},
 	{pattern: "rpki.roa_expiry_warning", text: "ROAs that expire are not announced yet"},
 	{pattern: "rpki.max_drop", text: "a trust anchor that loses VRPs is not noticed yet"},
