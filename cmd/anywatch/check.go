@@ -20,7 +20,8 @@ func checkCommand() *cobra.Command {
 
 		Short: "Say whether the configuration is right, and every fault if it isn't",
 		Long: `check reads the configuration to its end and names each fault with its line, its column, its key, what is wrong and what would be
-right. When there is none it says what would be watched, and which keys do nothing in this version.`,
+right. When there is none it says what would be watched, which keys do nothing in this version, and, in lines that begin with "advice:", what could
+be better about the network and how it is watched. Advice is no fault: the exit status is 0.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(cmd, file)
@@ -33,6 +34,7 @@ right. When there is none it says what would be watched, and which keys do nothi
 			}
 			fmt.Fprint(cmd.OutOrStdout(), overview(file, cfg))
 			writeNotices(cmd.OutOrStdout(), file, config.Unused(cfg))
+			writeAdvice(cmd.OutOrStdout(), config.Advise(cfg))
 			return nil
 		},
 	}
@@ -110,6 +112,12 @@ func writeNotices(w io.Writer, file string, notices []config.Notice) {
 	fmt.Fprintf(w, "%s that %s sets will do nothing in this version:\n", plural(len(notices), "key", "keys"), file)
 	for _, n := range notices {
 		fmt.Fprintf(w, "  line %-4d %s: %s\n", n.Line, n.Key, n.Text)
+	}
+}
+
+func writeAdvice(w io.Writer, list []config.Advice) {
+	for _, a := range list {
+		fmt.Fprintf(w, "advice: %s\n", a)
 	}
 }
 
