@@ -4,15 +4,17 @@ import (
 	"net/netip"
 
 	"anywatch/collector/route"
+	"anywatch/rules"
 )
 
 // Standing is how it stands with a prefix now.
 type Standing struct {
 	// Sites are those that should announce it, in the order of the configuration.
 	Sites []Presence
-	// Seeing counts the external vantages that show it, Of those that could: their table is loaded, or they have shown it in the last 24 hours.
+	// Seeing counts the external vantages that show it from an origin that is allowed, Of those that could: their table is loaded, or they have
+	// shown it in the last 24 hours.
 	Seeing, Of int
-	// Showing counts all vantages that show it, internal ones too, and Could those that show it or whose table is complete.
+	// Showing counts all vantages that show it so, internal ones too, and Could those that do or whose table is complete.
 	Showing, Could int
 }
 
@@ -21,23 +23,37 @@ func (e *Engine) Standing(p netip.Prefix) (s Standing) {
 	for _, c := range e.presence.of(p) {
 		s.Sites = append(s.Sites, e.presenceOf(c))
 	}
+	watched := e.rules.Find(p)
 	for _, w := range e.rib.order {
-		sees, could := w.visible(p, e.clock)
+		_, could := w.visible(p, e.clock)
 		if could {
 			s.Of++
 		}
-		if sees {
-			s.Seeing++
-		}
 		switch {
-		case w.up && w.shown(p) != nil:
+		case w.up && w.showsOurs(p, watched):
 			s.Showing++
 			s.Could++
+			if could {
+				s.Seeing++
+			}
 		case w.tabled && w.could(route.FamilyOf(p)):
 			s.Could++
 		}
 	}
 	return s
+}
+
+// showsOurs tells whether a vantage shows exactly this prefix from an origin that may announce it: who sees a hijacker's route does not see ours.
+func (w *view) showsOurs(p netip.Prefix, watched *rules.Prefix) bool {
+	if watched == nil {
+		return false
+	}
+	r := w.shown(p)
+	if r == nil {
+		return false
+	}
+	_, bad := watched.Unallowed(r.Attrs.Path.Origin(w.v.Local))
+	return !bad
 }
 
 func (e *Engine) presenceOf(c *cell) Presence {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -36,6 +37,8 @@ type Status struct {
 	Queue     QueueStatus    `json:"queue"`
 	RPKI      RPKIStatus     `json:"rpki"`
 	Prefixes  []PrefixStatus `json:"prefixes"`
+	// Health is how the services themselves fare, of those sites where they are asked.
+	Health    []HealthStatus `json:"health"`
 	Incidents IncidentCount  `json:"incidents"`
 }
 
@@ -86,7 +89,8 @@ type PrefixStatus struct {
 	Name      *string      `json:"name"`
 	Announced string       `json:"announced"` // as the configuration wants it: always, optional, never
 	Sites     []SiteStatus `json:"sites"`
-	// Seeing counts the external vantages that show it, Of those that could; Showing and Could count all vantages, internal ones too.
+	// Seeing counts the external vantages that show it from an origin that is allowed, Of those that could; Showing and Could count all vantages,
+	// internal ones too.
 	Seeing  int `json:"seeing"`
 	Of      int `json:"of"`
 	Showing int `json:"showing"`
@@ -100,6 +104,16 @@ type SiteStatus struct {
 	Since *time.Time `json:"since"`
 	// Hidden says of a missing site that it may announce still, unseen behind better paths.
 	Hidden bool `json:"hidden"`
+}
+
+// HealthStatus is how the service of a site fares, apart from routing: up, down, unknown, unchecked.
+type HealthStatus struct {
+	Site  string     `json:"site"`
+	State string     `json:"state"`
+	Since *time.Time `json:"since"`
+	// Check says what is asked of the service, and Reason what came of it where that is no success.
+	Check  string  `json:"check"`
+	Reason *string `json:"reason"`
 }
 
 // IncidentCount counts the incidents that are open.
@@ -130,6 +144,7 @@ func (d *Daemon) serveStatus(w http.ResponseWriter, r *http.Request) {
 		known = e.VantageList()
 		s.Routes = e.Routes()
 		s.Incidents = countOpen(e.Open())
+		s.Health = toHealthStatus(e.Health())
 	})
 	if set == nil {
 		refuse(w, http.StatusServiceUnavailable, "the daemon is stopping")
@@ -171,7 +186,7 @@ func selected(set *rules.Set, prefix, site string) (list []*rules.Prefix, says s
 		}
 		return nil, fmt.Sprintf("%q is not a site of the configuration; there %s", site, thereAre(names, strings.Clone))
 	case w.Announced == rules.Never || !slices.Contains(w.Sites, site):
-		return nil, fmt.Sprintf("%s is not to be announced at %s by the configuration; of its sites there %s", w.Label(), site, thereAre(sitesOf(w), strings.Clone))
+		return nil, fmt.Sprintf("%s is not to be announced at %s by the configuration; its sites: %s", w.Label(), site, cmp.Or(strings.Join(sitesOf(w), ", "), "none"))
 	}
 	return []*rules.Prefix{w}, ""
 }
@@ -214,6 +229,14 @@ func countOpen(list []detector.Incident) (n IncidentCount) {
 		}
 	}
 	return n
+}
+
+func toHealthStatus(list []detector.Health) []HealthStatus {
+	out := make([]HealthStatus, 0, len(list))
+	for _, h := range list {
+		out = append(out, HealthStatus{Site: h.Site, State: h.State.String(), Since: report.Time(h.Since), Check: h.Check, Reason: orNull(h.Reason)})
+	}
+	return out
 }
 
 func countVantages(known []detector.Shown) (n VantageCount) {
