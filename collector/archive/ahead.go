@@ -1,8 +1,10 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // ahead reads in a goroutine of its own, a few pieces ahead of who takes them. Whoever is waiting gets what is there, so that a pipe that brings little
@@ -58,7 +60,7 @@ func (a *ahead) fill(r io.Reader, name string) {
 		p.data, p.err = a.read(r, p.room[headroom:])
 		ended := p.err != nil
 		if ended && p.err != io.EOF && name != "" {
-			p.err = fmt.Errorf("%s: %w", name, p.err)
+			p.err = damagedPacking(name, p.err)
 		}
 		select {
 		case a.full <- p:
@@ -70,6 +72,30 @@ func (a *ahead) fill(r io.Reader, name string) {
 		}
 	}
 }
+
+// packingFault is why something can't be unpacked to its end.
+type packingFault struct {
+	name string
+	err  error
+}
+
+// damagedPacking names the packing; where one packing is inside the other, the one that is at fault.
+func damagedPacking(name string, err error) error {
+	if inner := new(packingFault); errors.As(err, &inner) {
+		return err
+	}
+	return &packingFault{name, err}
+}
+
+func (f *packingFault) Error() string {
+	state := "damaged"
+	if errors.Is(f.err, io.ErrUnexpectedEOF) {
+		state = "cut"
+	}
+	return fmt.Sprintf("%s: %s; the file is %s: get it again", f.name, strings.TrimPrefix(f.err.Error(), f.name+": "), state)
+}
+
+func (f *packingFault) Unwrap() error { return f.err }
 
 // read fills a buffer, or as much of it as there is when somebody waits.
 func (a *ahead) read(r io.Reader, b []byte) ([]byte, error) {

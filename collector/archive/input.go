@@ -36,7 +36,7 @@ func Open(path string, stdin io.Reader) ([]Input, error) {
 		return nil, err
 	}
 	if len(inputs) == 0 {
-		return nil, fmt.Errorf("input %s: the directory holds no files", path)
+		return nil, fmt.Errorf("input %s: the directory holds no files, or only some whose names begin with a dot, which are passed over; give one that does", path)
 	}
 	return inputs, nil
 }
@@ -81,11 +81,17 @@ func fileInput(path string, info fs.FileInfo) Input {
 	return in
 }
 
-// reason takes the operation and the path off an error of the file system: the message around it names the file already.
+// reason takes the operation and the path off an error of the file system: the message around it names the file already. It adds what to do.
 func reason(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
-		return path.Err
+		err = path.Err
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w; give a file or a directory that exists, or - for standard input", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w; run this as a user who may read it", err)
 	}
 	return err
 }

@@ -52,8 +52,10 @@ func (z *Reader) scan(s *scanner) {
 			if b == nil {
 				break
 			}
-			number++
-			b.number, ended = number, b.end
+			if ended = b.end; !ended {
+				number++
+				b.number = number
+			}
 			if !z.begin(b) {
 				return
 			}
