@@ -189,7 +189,7 @@ func (e *Engine) catchmentShift(c *catchment, site int, since time.Time) Conditi
 		took = "within " + HumanDuration(d)
 	}
 	k := Condition{
-		Key: shiftKey(w.Prefix, name), Severity: Warning, Since: x.since, Watched: w, Seeing: x.lost[me] + x.gained[me], Of: x.both,
+		Key: shiftKey(w.Prefix, name), Severity: Warning, Since: x.since, Watched: w, Seeing: max(moved, -moved), Of: x.both,
 		About: fmt.Sprint(verb, int(x.share(max(moved, -moved))/max(e.rules.Catchment.Shift, 1))),
 		Says: fmt.Sprintf("%s served %.0f %% of the vantages that reach %s, and now serves %.0f %%: it %s %.0f %% %s, %s %s.", name, x.share(x.before[me]),
 			w.Label(), x.share(x.before[me]+moved), verb, x.share(max(moved, -moved)), took, towards, strings.Join(names, ", ")),

@@ -3,7 +3,6 @@ package report
 import (
 	"html/template"
 	"io"
-	"strings"
 )
 
 // html writes one page that needs nothing beside it: no script, no font, no picture of another host.
@@ -21,7 +20,6 @@ func (d Document) Drawn() template.HTML {
 
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"stamp": stamp, "cells": cells,
-	"head": func(s string) string { return strings.ReplaceAll(s, "_", " ") },
 }).Parse(`<!doctype html>
 <html lang="en">
 <head>
@@ -39,7 +37,7 @@ th { color: var(--soft); font-weight: 600; position: sticky; top: 0; background:
 td.wide { white-space: normal; min-width: 16rem }
 figure { margin: 0; padding: .2rem 0 1rem } svg { display: block; max-width: 100%; height: auto; font: 11px system-ui, sans-serif }
 svg .axis { stroke: var(--line) } svg .text { fill: var(--soft) } svg .curve { fill: none; stroke: var(--hue); stroke-width: 1.6 }
-h2 { font-size: 1.1rem; margin: 1.6rem 0 .4rem } h3 { font-size: .95rem; margin: 0 0 .3rem } svg .net { stroke: var(--line); fill: none } svg .frame { stroke: var(--line); fill: none }
+figcaption { color: var(--soft); font-size: .8rem } h2 { font-size: 1.1rem; margin: 1.6rem 0 .4rem } h3 { font-size: .95rem; margin: 0 0 .3rem } svg .net { stroke: var(--line); fill: none } svg .frame { stroke: var(--line); fill: none }
 svg .edge { stroke: var(--paper); stroke-width: 1 } svg .far { stroke: var(--bad); stroke-dasharray: 3 3; opacity: .7; fill: none } svg .name { fill: var(--ink); font-weight: 600; paint-order: stroke; stroke: var(--paper); stroke-width: 3px }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin: .2rem 0 .6rem; padding: 0; list-style: none } .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .4em; vertical-align: -1px }
 .side { display: flex; flex-wrap: wrap; gap: 1rem 3rem; align-items: flex-start; margin: 0 0 1.4rem } .side table { width: auto } .side th, .side td { padding-right: 1.2rem } .side th { position: static } .mark { color: var(--bad) }
@@ -52,7 +50,7 @@ svg .limit { stroke: var(--bad); stroke-dasharray: 4 3 } svg .reuse { stroke: va
 <h1>{{.Title}}</h1>
 <p>{{.About}} {{if not .From.IsZero}}From <time>{{stamp .From}}</time> to <time>{{stamp .To}}</time>.{{end}}</p>
 {{.Drawn}}{{if .Rows}}<div class="scroll"><table>
-<thead><tr>{{range .Columns}}<th scope="col">{{head .}}</th>{{end}}</tr></thead>
+<thead><tr>{{range .People}}<th scope="col">{{.}}</th>{{end}}</tr></thead>
 <tbody>
 {{$columns := len .Columns}}{{range .Rows}}<tr>{{range cells .}}<td{{if gt (len .) 40}} class="wide"{{end}}>{{.}}</td>{{end}}</tr>
 {{with .Figure}}<tr><td colspan="{{$columns}}"><figure>{{.}}</figure></td></tr>{{end}}

@@ -37,8 +37,22 @@ type Document struct {
 	Rows     []Row
 	// Title and About introduce the report to people; Empty says what it means that it has no rows.
 	Title, About, Empty string
+	// Heads are the columns as people read them; nil where the names of the columns do.
+	Heads []string
 	// Drawing is nil where nothing is drawn.
 	Drawing Drawing
+}
+
+// People gives the heads of the columns for people.
+func (d Document) People() []string {
+	if d.Heads != nil {
+		return d.Heads
+	}
+	heads := make([]string, len(d.Columns))
+	for i, c := range d.Columns {
+		heads[i] = strings.ReplaceAll(c, "_", " ")
+	}
+	return heads
 }
 
 // cells gives the columns of a row for people.
@@ -113,11 +127,7 @@ func (d Document) table(w io.Writer) error {
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	heads := make([]string, len(d.Columns))
-	for i, c := range d.Columns {
-		heads[i] = strings.ToUpper(strings.ReplaceAll(c, "_", " "))
-	}
-	fmt.Fprintln(t, strings.Join(heads, "\t"))
+	fmt.Fprintln(t, strings.ToUpper(strings.Join(d.People(), "\t")))
 	for _, r := range d.Rows {
 		texts := cells(r)
 		for i, c := range texts {

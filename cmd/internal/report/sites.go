@@ -63,6 +63,7 @@ func siteDocument() Document {
 			"count neither way, and a site that drains is still announced.",
 		Empty:   "The configuration has no sites.",
 		Columns: []string{"prefix", "site", "state", "since", "availability", "outages", "down_seconds", "mttr_seconds"},
+		Heads:   []string{"prefix", "site", "state", "since", "availability", "outages", "down", "time to repair"},
 	}
 }
 

@@ -45,7 +45,8 @@ func (d *catchmentDrawing) world(b *strings.Builder, rows []*Catchment) {
 			fmt.Fprintf(b, `<text class="name" x="%.1f" y="%.1f" text-anchor="middle">%s %s</text>`, mapX(s.Lon), mapY(s.Lat)-siteRadius(r.Share)-4, esc(s.Name), percent(r.Share))
 		}
 	}
-	b.WriteString("</svg></figure>\n")
+	b.WriteString("</svg><figcaption>Squares are sites, and their circles go with their shares. Pies are places of collectors, by who serves the vantages there. " +
+		"A dashed line goes to a site from where another one is nearer.</figcaption></figure>\n")
 }
 
 // siteRadius gives the circle whose area goes with the share.
