@@ -26,9 +26,9 @@ type HTTP struct {
 // String says what is asked, without what is secret.
 func (p HTTP) String() string {
 	if p.ConnectTo != "" {
-		return "http " + p.Shown + " at " + p.ConnectTo
+		return "GET " + p.Shown + " at " + p.ConnectTo
 	}
-	return "http " + p.Shown
+	return "GET " + p.Shown
 }
 
 // GoString gives what String does.
