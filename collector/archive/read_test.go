@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"slices"
 	"strings"
@@ -232,5 +233,41 @@ func TestMemory(t *testing.T) {
 		if n := (after.TotalAlloc - before.TotalAlloc) >> 20; n > 64 {
 			t.Errorf("%s: %d MB were allocated", name, n)
 		}
+	}
+}
+
+// TestPipe: what a pipe has brought is read before more comes.
+func TestPipe(t *testing.T) {
+	in, out := io.Pipe()
+	r := newRig(t)
+	read := make(chan struct{}, 10)
+	r.deps.Out = collector.SinkFunc(func(_ context.Context, ev collector.Event) error {
+		if ev.Kind == collector.Routes {
+			read <- struct{}{}
+		}
+		return nil
+	})
+	inputs, err := archive.Open("-", in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() {
+		_, err := r.read(inputs...)
+		ended <- err
+	}()
+	for i := range 3 { // a record is believed when the next one begins
+		if _, err := out.Write(slices.Concat(record(t0+2*i, 2), record(t0+2*i+1, 2))); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-read:
+		case <-time.After(time.Minute):
+			t.Fatal("nothing of what was written is read")
+		}
+	}
+	out.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
