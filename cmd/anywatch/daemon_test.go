@@ -27,6 +27,7 @@ func TestDaemon(t *testing.T) {
 	t.Run("kill", func(t *testing.T) { testKill(newStation(t, bin, 9)) })
 	t.Run("recording", func(t *testing.T) { testRecording(newStation(t, bin, 11)) })
 	t.Run("start-up", func(t *testing.T) { testStartUp(newStation(t, bin, 10)) })
+	t.Run("asked", func(t *testing.T) { testAsked(newStation(t, bin, 12)) })
 }
 
 // oneTransit is a configuration with one neighbor, outside our network, whose word is enough.
