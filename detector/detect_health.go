@@ -66,7 +66,7 @@ func (e *Engine) SetHealth(h Health, now time.Time) {
 	}
 	h.Since = min2(h.Since, e.clock)
 	s.Health = h
-	e.tellService(site, s)
+	e.tellService(s, e.routings()[site])
 	if h.State == HealthUnchecked {
 		delete(e.health, h.Site)
 	}
@@ -93,9 +93,10 @@ func (e *Engine) healthLater() {
 	e.healthPlanned = true
 	e.timers.set(e.clock.Add(healthLag), func() {
 		e.healthPlanned = false
+		all := e.routings()
 		for n, site := range e.rules.Sites() {
 			if s := e.health[site.Name]; s != nil {
-				e.tellService(n, s)
+				e.tellService(s, all[n])
 			}
 		}
 	})
@@ -148,10 +149,12 @@ func (c *cell) announcing() bool { return c.state.announcing() && c.absent.IsZer
 // doubtful tells that the site may or may not announce: nobody can know, or it may be hidden behind better paths.
 func (c *cell) doubtful() bool { return !c.announcing() && (c.state == PlaceUnknown || c.weak) }
 
-func (e *Engine) routing(site int) (r routing) {
+// routings gives how all sites stand.
+func (e *Engine) routings() []routing {
+	all := make([]routing, len(e.rules.Sites()))
 	for _, c := range e.presence.order {
+		r := &all[c.site]
 		switch {
-		case c.site != site:
 		case c.announcing():
 			r.announcing = append(r.announcing, c)
 		case c.watched.Announced != rules.Always:
@@ -161,12 +164,11 @@ func (e *Engine) routing(site int) (r routing) {
 			r.open = true
 		}
 	}
-	return r
+	return all
 }
 
 // tellService compares the service of a site with its routing.
-func (e *Engine) tellService(site int, s *service) {
-	r := e.routing(site)
+func (e *Engine) tellService(s *service, r routing) {
 	e.tellUnhealthy(s, r)
 	e.tellWithdrawn(s, r)
 }
@@ -234,9 +236,13 @@ func (e *Engine) announcedUnhealthy(s *service, cells []*cell) Condition {
 	for _, x := range cells {
 		first, draining = min2(first, x.since), draining && x.state == PlaceDraining
 		names = append(names, x.watched.Label())
-		c.Why = append(c.Why, fmt.Sprintf("%s at %s: %s since %s", x.watched.Label(), s.Site, x.state, stamp(x.since)))
-		shown := x.shown()
-		c.Evidence = append(c.Evidence, shown[:min(len(shown), evidenceShown-len(c.Evidence))]...)
+		if len(c.Why) < evidenceShown {
+			c.Why = append(c.Why, fmt.Sprintf("%s at %s: %s since %s", x.watched.Label(), s.Site, x.state, stamp(x.since)))
+		}
+		if room := evidenceShown - len(c.Evidence); room > 0 {
+			shown := x.shown()
+			c.Evidence = append(c.Evidence, shown[:min(len(shown), room)]...)
+		}
 	}
 	if first.After(c.Since) {
 		c.Since = first
@@ -266,7 +272,9 @@ func (e *Engine) healthyWithdrawn(s *service, cells []*cell) Condition {
 		}
 		drained, c.table = drained && x.drained, c.table || !x.seen
 		names = append(names, x.watched.Label())
-		c.Why = append(c.Why, x.why(e))
+		if len(c.Why) < evidenceShown {
+			c.Why = append(c.Why, x.why(e))
+		}
 		c.Evidence = append(c.Evidence, x.gone[:min(len(x.gone), evidenceShown-len(c.Evidence))]...)
 	}
 	c.Why = append(c.Why, s.why())
