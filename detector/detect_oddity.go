@@ -29,7 +29,6 @@ type traits struct {
 	noExport    bool
 	noAdvertise bool
 	communities []string
-	draining    bool
 }
 
 // compareSites finds sites that announce a prefix unlike their siblings. A change that is being rolled out makes sites unlike for a while: it must

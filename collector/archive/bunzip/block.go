@@ -42,9 +42,9 @@ func (s *scanner) block(level byte) (*block, error) {
 	case endMagic:
 		s.bit = (s.bit + magicBits + crcBits + 7) / 8 * 8
 		return &block{at: s.at(), crc: crc, end: true}, nil
+	case blockMagic:
 	default:
 		return nil, errMagic
-	case blockMagic:
 	}
 	to, whole := s.find(s.bit + magicBits)
 	b := &block{at: s.at(), size: to - s.bit, crc: crc}

@@ -208,7 +208,7 @@ func unmask(t *testing.T, b []byte) (opcode, []byte) {
 func TestPing(t *testing.T) {
 	c, far := pipe(t)
 	go func() {
-		_, _ = far.Write(slices.Concat(frame(1, "a"), frame(fin|9, "one"), frame(fin|9, ""), frame(fin|10, "unasked"), frame(fin|0, "b")))
+		_, _ = far.Write(slices.Concat(frame(1, "a"), frame(fin|9, "one"), frame(fin|9, ""), frame(fin|10, "unasked"), frame(fin, "b")))
 	}()
 	told := make(chan []byte, 2)
 	go func() {

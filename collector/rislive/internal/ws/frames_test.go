@@ -68,13 +68,13 @@ func TestFrames(t *testing.T) {
 			[]string{"1:125:" + long[:20], "1:126:" + long[:20], "1:65535:" + longer[:20], "1:65536:" + longer[:20]}},
 		{"as long as may be", slices.Concat(text(longest), text("x")), []string{"1:131072:" + longest[:20], "1:1:x"}},
 		{"two in one read", slices.Concat(text("a"), text("bc")), []string{"1:1:a", "1:2:bc"}},
-		{"fragments", slices.Concat(frame(1, "he"), frame(0, ""), frame(0, "ll"), frame(fin|0, "o"), text("x")), []string{"1:5:hello", "1:1:x"}},
-		{"fragments of a binary message", slices.Concat(frame(2, "he"), frame(fin|0, "")), []string{"2:2:he"}},
-		{"control frames between fragments", slices.Concat(frame(1, "he"), frame(fin|9, "are you there"), frame(0, "ll"), frame(fin|10, ""), frame(fin|0, "o")),
+		{"fragments", slices.Concat(frame(1, "he"), frame(0, ""), frame(0, "ll"), frame(fin, "o"), text("x")), []string{"1:5:hello", "1:1:x"}},
+		{"fragments of a binary message", slices.Concat(frame(2, "he"), frame(fin, "")), []string{"2:2:he"}},
+		{"control frames between fragments", slices.Concat(frame(1, "he"), frame(fin|9, "are you there"), frame(0, "ll"), frame(fin|10, ""), frame(fin, "o")),
 			[]string{"9:13:are you there", "10:0:", "1:5:hello"}},
 		{"a control frame of 125 octets", frame(fin|9, long[:125]), []string{"9:125:" + long[:20]}},
 		{"a close frame", frame(fin|8, "\x03\xE8bye"), []string{"8:5:\x03\xE8bye"}},
-		{"fragments up to the limit", slices.Concat(frame(1, longest[:limit/2]), frame(fin|0, longest[:limit/2])), []string{"1:131072:" + longest[:20]}},
+		{"fragments up to the limit", slices.Concat(frame(1, longest[:limit/2]), frame(fin, longest[:limit/2])), []string{"1:131072:" + longest[:20]}},
 		{"half a frame", text("hello")[:4], nil},
 		{"half a header", frame(fin|1, longer)[:5], nil},
 	} {
@@ -110,8 +110,8 @@ func TestBadFrames(t *testing.T) {
 		{"half a close frame", header(8, 0), Protocol, "in fragments"},
 		{"a ping of 126 octets", header(fin|9, 126), Protocol, "more than 125"},
 		{"a close frame of very many", header(fin|8, 127), Protocol, "more than 125"},
-		{"a continuation of nothing", header(fin|0, 1), Protocol, "never began"},
-		{"a continuation after the end", slices.Concat(frame(1, "a"), frame(fin|0, "b"), header(fin|0, 1)), Protocol, "never began"},
+		{"a continuation of nothing", header(fin, 1), Protocol, "never began"},
+		{"a continuation after the end", slices.Concat(frame(1, "a"), frame(fin, "b"), header(fin, 1)), Protocol, "never began"},
 		{"a message within a message", slices.Concat(frame(1, "a"), header(fin|1, 1)), Protocol, "before the end"},
 		{"a binary message within a text", slices.Concat(frame(1, "a"), header(2, 1)), Protocol, "before the end"},
 		{"125 in 16 bits", header(fin|1, 126, 0, 125), Protocol, "a length of 125 in 2 octets"},
@@ -119,7 +119,7 @@ func TestBadFrames(t *testing.T) {
 		{"a negative length", header(fin|1, 127, 0x80, 0, 0, 0, 0, 1, 0, 0), Protocol, "in 8 octets"},
 		{"one octet too many", header(fin|1, 127, 0, 0, 0, 0, 0, 2, 0, 1), TooBig, "131073 octets"},
 		{"as many as a length can say", header(fin|1, 127, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF), TooBig, "the longest that is taken has 131072"},
-		{"fragments that are too long together", slices.Concat(frame(1, strings.Repeat("c", limit)), header(fin|0, 1)), TooBig, "131073 octets"},
+		{"fragments that are too long together", slices.Concat(frame(1, strings.Repeat("c", limit)), header(fin, 1)), TooBig, "131073 octets"},
 	} {
 		stream := slices.Concat(text("before"), c.stream)
 		for _, chunk := range chunks {
