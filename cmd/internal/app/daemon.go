@@ -53,6 +53,8 @@ type Daemon struct {
 	health   *health.Prober
 	feedLog  *feedLog
 	web      *web
+	vantages *collector.Registry
+	flaps    *flapKeeper
 
 	mu         sync.Mutex // guards what a reload changes
 	config     *config.Config
@@ -70,7 +72,8 @@ func New(o Options) (_ *Daemon, err error) {
 	}()
 	c := o.Config
 	set := Rules(c)
-	d := &Daemon{options: o, config: c, log: o.Log, now: o.Now, registry: prometheus.NewRegistry(), live: screen.NewLive(Watch(set)), queue: collector.NewQueue(queueSize), feedLog: newFeedLog(o.Now())}
+	d := &Daemon{options: o, config: c, log: o.Log, now: o.Now, registry: prometheus.NewRegistry(), live: screen.NewLive(Watch(set)), queue: collector.NewQueue(queueSize), feedLog: newFeedLog(o.Now()),
+		vantages: collector.NewRegistry(), flaps: newFlapKeeper(c, o.Log)}
 	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if d.alerts, err = d.newDispatcher(c); err != nil {
 		return nil, err
@@ -134,7 +137,7 @@ func (d *Daemon) newEngine(set *rules.Set) {
 }
 
 func (d *Daemon) deps() feedDeps {
-	return feedDeps{log: d.log, now: d.now, live: d.live, registry: collector.NewRegistry(), metrics: collector.NewMetrics(d.registry, d.queue, d.now), figures: d.registry}
+	return feedDeps{log: d.log, now: d.now, live: d.live, registry: d.vantages, metrics: collector.NewMetrics(d.registry, d.queue, d.now), figures: d.registry}
 }
 
 // logChange writes what happened to the log too: it is there when everything else fails.
@@ -152,6 +155,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	defer cancel(nil)
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
 	var engine, rest sync.WaitGroup
+	d.flaps.restore(d.owner.engine, d.vantages, d.now())
 	engine.Go(func() { d.owner.run(engineCtx) })
 	engine.Go(func() { _ = d.alerts.Run(engineCtx) })
 	rest.Go(func() {
@@ -160,6 +164,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		}
 	})
 	rest.Go(func() { d.observe(ctx) })
+	rest.Go(func() { d.flaps.run(ctx, d.takeFlaps) })
 	rest.Go(func() { d.health.Run(ctx) })
 	d.startKeeper(ctx)
 	c := d.configuration()
@@ -170,6 +175,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.closeAlerts(ctx)
 	stopEngine()
 	engine.Wait()
+	d.flaps.save(d.owner.engine.FlapState()) // nobody else has the engine any more
 	d.sinks.close(nil, d.log)
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause

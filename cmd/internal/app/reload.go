@@ -40,6 +40,7 @@ func (d *Daemon) Reload(ctx context.Context, c *config.Config) (err error) {
 	old := d.config
 	d.config, d.sinks = c, kept
 	d.live.Swap(Watch(set))
+	d.flaps.follow(c)
 	d.owner.ask(func(e *detector.Engine) { e.SetRules(set, d.now()) })
 	d.health.Set(checks(c))
 	d.restartKeeper(ctx, c)
