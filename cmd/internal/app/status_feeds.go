@@ -48,10 +48,21 @@ func (d *Daemon) feedStatus(known []detector.Shown) []FeedStatus {
 	}
 	out := make([]FeedStatus, 0, len(vantages))
 	for name, n := range vantages {
-		out = append(out, toFeedStatus(name, n, tells[name], notes[name]))
+		s := toFeedStatus(name, n, tells[name], notes[name])
+		if _, noted := notes[name]; !noted && d.connected(name) {
+			s.State = "up"
+		}
+		out = append(out, s)
 	}
 	slices.SortFunc(out, func(a, b FeedStatus) int { return cmp.Compare(a.Name, b.Name) })
 	return out
+}
+
+// connected tells of a server, a topic or a command whether there is a connection to one of its kind. Nothing more is told of one that was never
+// down; where there are several, one that is silent is soon told to be.
+func (d *Daemon) connected(name string) bool {
+	kind, _, _ := strings.Cut(name, ":")
+	return kind != "bgp" && kind != "bmp" && d.feeds.deps.metrics.Source(kind).Sessions.Load() > 0
 }
 
 // toFeedStatus tells of a feed by what was last heard of it, and by the vantages that came by it.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"anywatch/cmd/internal/config"
+	"anywatch/collector"
 )
 
 const askedConfig = `
@@ -84,6 +85,30 @@ func TestStatusOfASilentFeed(t *testing.T) {
 	s, err := AskStatus(t.Context(), "http://"+d.WebAddr(), "", "")
 	if err != nil || len(s.Feeds) != 1 || s.Feeds[0].State != "waiting" || s.Feeds[0].Since != nil || s.Feeds[0].Vantages != nil {
 		t.Errorf("%+v, %v", s.Feeds, err)
+	}
+}
+
+// Of a server nothing is told while all is well: it is up when there is a connection.
+func TestStatusOfAServer(t *testing.T) {
+	d := running(t, strings.Replace(askedConfig, "sources: {", `sources: {rislive: [{url: "ws://127.0.0.1:1/"}], `, 1))
+	state := func() string {
+		t.Helper()
+		s, err := AskStatus(t.Context(), "http://"+d.WebAddr(), "", "")
+		if err != nil || len(s.Feeds) != 2 || s.Feeds[1].Name != "rislive:127.0.0.1:1" || s.Feeds[1].Vantages != nil {
+			t.Fatalf("%+v, %v", s.Feeds, err)
+		}
+		return s.Feeds[1].State
+	}
+	if got := state(); got != "waiting" {
+		t.Errorf("before there is a connection it is %s", got)
+	}
+	d.feeds.deps.metrics.Source("rislive").Sessions.Add(1)
+	if got := state(); got != "up" {
+		t.Errorf("with one it is %s", got)
+	}
+	d.feedLog.note(collector.Event{Kind: collector.FeedDown, Feed: "rislive:127.0.0.1:1", Time: time.Now(), Reason: "silent"})
+	if got := state(); got != "down" {
+		t.Errorf("when it is silent it is %s", got)
 	}
 }
 
