@@ -45,6 +45,7 @@ type catchment struct {
 	history []point
 	flows   map[[2]served]int // how often a vantage went from one to the other
 	told    map[int]shift     // what is told, by site
+	walks   int               // comparisons made
 
 	dirty   []*view   // whose routes changed since the last look
 	since   time.Time // when the first of them did
@@ -62,12 +63,14 @@ type client struct {
 	hour  time.Time // that hourly counts, and the most flips of any hour
 	count int
 	worst int
+	then  served // who served it at the step that a comparison has come back to,
+	walk  int    // when this is the number of that comparison
 }
 
 // move is a vantage that began to be served by another.
 type move struct {
 	at       time.Time
-	vantage  collector.VantageID
+	who      *client
 	from, to served
 }
 
@@ -187,7 +190,7 @@ func (c *catchment) move(id collector.VantageID, next served) {
 		if len(c.moves) == catchmentMoves {
 			c.moves = append(c.moves[:0], c.moves[catchmentMoves/2:]...)
 		}
-		c.moves = append(c.moves, move{c.since, id, was, next})
+		c.moves = append(c.moves, move{c.since, x, was, next})
 		x.flip(c, next, c.since)
 	}
 	if next != notServed {
@@ -270,7 +273,7 @@ func (c *catchment) translate(old *catchment, was, is *rules.Set) {
 		}
 		return out
 	}
-	c.clients, c.dirty, c.since, c.rebased = old.clients, old.dirty, old.since, true
+	c.clients, c.dirty, c.since, c.rebased, c.walks = old.clients, old.dirty, old.since, true, old.walks
 	for _, x := range c.clients {
 		x.now, x.last = number(x.now), number(x.last)
 	}

@@ -92,17 +92,15 @@ func (x *comparison) telling(now int) bool {
 
 // back goes back through the moves that are younger than detect.catchment.within, and shows each step.
 func (c *catchment) back(oldest time.Time, x *comparison, step func()) {
-	then := make(map[collector.VantageID]served)
+	c.walks++
 	for i := len(c.moves) - 1; i >= 0 && !c.moves[i].at.Before(oldest); i-- {
 		m := &c.moves[i]
-		now := c.clients[m.vantage].now
-		was, undone := then[m.vantage]
-		if !undone {
-			was = now
+		if m.who.walk != c.walks {
+			m.who.walk, m.who.then = c.walks, m.who.now
 		}
-		x.pair(was, now, -1)
-		x.pair(m.from, now, +1)
-		then[m.vantage] = m.from
+		x.pair(m.who.then, m.who.now, -1)
+		x.pair(m.from, m.who.now, +1)
+		m.who.then = m.from
 		if x.last.IsZero() {
 			x.last = m.at
 		}
@@ -238,17 +236,18 @@ func (x *comparison) partners(me served, went bool) (out []partner) {
 
 // showMoved gives the routes of the vantages that left a site or came to it as evidence, and names some.
 func (e *Engine) showMoved(c *catchment, k *Condition, me served, since time.Time) {
-	first := make(map[collector.VantageID]served)
+	first := make(map[*client]served)
 	for i := firstSince(c.moves, since); i < len(c.moves); i++ {
-		if m := c.moves[i]; first[m.vantage] == notServed {
-			first[m.vantage] = m.from
+		if m := c.moves[i]; first[m.who] == notServed {
+			first[m.who] = m.from
 		}
 	}
 	for _, w := range e.rib.order {
-		was, now := first[w.v.ID], notServed
-		if x := c.clients[w.v.ID]; x != nil {
-			now = x.now
+		x := c.clients[w.v.ID]
+		if x == nil {
+			continue
 		}
+		was, now := first[x], x.now
 		if was == notServed || now == notServed || was == now || was != me && now != me {
 			continue
 		}
