@@ -31,9 +31,10 @@ func demoCommand() *cobra.Command {
 	var o demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show a hijack being detected in an anycast network of real BGP speakers, in this one process",
+		Short: "Watch an anycast network of real BGP speakers get into trouble, in this one process",
 		Long: `Build an anycast network of real BGP speakers on loopback, in this one process: three sites and a route reflector of AS64500, two transit
-networks, a hijacker, an RPKI cache. The real daemon watches it over BGP, BMP and RTR while things happen in it. Needs nothing, no file.
+networks, a hijacker, an RPKI cache. The real daemon watches it over BGP, BMP and RTR, and asks the sites' services how they fare, while
+things happen in it: two hijacks, a shift of clients, a lost site, a flap storm, a drain, a dead service. Needs nothing, no file.
 
 With --exit-after it ends when the scenario has run once, at the latest after that time: with status 0 only if exactly the expected incidents
 opened and resolved, else 1. Without, the scenario repeats until Ctrl-C.`,
@@ -66,7 +67,6 @@ type demo struct {
 	network *lab.Network
 	daemon  *app.Daemon
 	seen    *witness
-	screen  *terminal.Sink
 }
 
 func runDemo(ctx context.Context, o demoOptions, out, errOut io.Writer) error {
@@ -75,7 +75,7 @@ func runDemo(ctx context.Context, o demoOptions, out, errOut io.Writer) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, o.exitAfter, errDemo)
 		defer cancel()
 	}
-	d := &demo{demoOptions: o, out: out, log: slog.New(slog.DiscardHandler), seen: newWitness()}
+	d := &demo{demoOptions: o, out: out, log: slog.New(slog.DiscardHandler)}
 	if o.verbose {
 		d.log = slog.New(slog.NewTextHandler(errOut, nil))
 	}
@@ -96,8 +96,8 @@ func (d *demo) prepare() (err error) {
 		d.network.Stop()
 		return byFlag(err)
 	}
-	d.screen = terminal.New("terminal", d.out, terminal.Options{Color: colored(d.out)})
-	sinks := []alerts.Route{{Sink: d.screen}, {Sink: d.seen}}
+	d.seen = newWitness(terminal.New("terminal", d.out, terminal.Options{Color: colored(d.out)}))
+	sinks := []alerts.Route{{Sink: d.seen}}
 	if d.daemon, err = app.New(app.Options{Config: cfg, Log: d.log, Now: time.Now, Sinks: sinks}); err != nil {
 		d.network.Stop()
 		return byFlag(err)
@@ -106,9 +106,7 @@ func (d *demo) prepare() (err error) {
 }
 
 func (d *demo) configuration() (*config.Config, error) {
-	about := d.network.Description()
-	about.ResolveAfter = time.Duration(float64(about.ResolveAfter) / d.speed)
-	text, err := about.Config()
+	text, err := d.network.Description().AtSpeed(d.speed).Config()
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +184,8 @@ func (d *demo) heading(text string) string {
 func (d *demo) play(ctx context.Context) error {
 	for {
 		began := time.Now()
-		p := lab.Playback{Steps: lab.Scenario(), Clock: lab.SystemClock{}, Speed: d.speed, Observe: func(s lab.Step, at time.Time) {
+		d.seen.forget()
+		p := lab.Playback{Steps: lab.Scenario(), Clock: lab.SystemClock{}, Speed: d.speed, Await: d.await, Observe: func(s lab.Step, at time.Time) {
 			fmt.Fprintf(d.out, "%s\n\n", d.heading(at.UTC().Format("15:04:05")+" ── "+s.Title))
 		}}
 		if err := p.Play(ctx, d.network); err != nil {
@@ -198,15 +197,20 @@ func (d *demo) play(ctx context.Context) error {
 	}
 }
 
-// judge waits for what is still to come and says whether exactly the expected incidents opened and resolved.
-func (d *demo) judge(ctx context.Context, steps []lab.Step, began time.Time) error {
-	for len(lab.Judge(steps, d.seen.list())) > 0 {
-		if err := d.seen.wait(ctx, graceAfterScenario); err != nil {
+// await waits until the alerts that the steps expect have come. When nothing comes for long, they never will, and that is for the judge to say.
+func (d *demo) await(ctx context.Context, steps []lab.Step) error {
+	for lab.Pending(steps, d.seen.list()) {
+		if err := d.seen.wait(ctx, graceForAlert); err != nil {
 			break
 		}
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
+	return ctx.Err()
+}
+
+// judge says whether exactly the expected incidents opened and resolved.
+func (d *demo) judge(ctx context.Context, steps []lab.Step, began time.Time) error {
+	if err := d.await(ctx, steps); err != nil {
+		return err
 	}
 	if wrong := lab.Judge(steps, d.seen.list()); len(wrong) > 0 {
 		fmt.Fprintf(d.out, "Not what was expected:\n  %s\n", strings.Join(wrong, "\n  "))

@@ -10,35 +10,38 @@ import (
 	"anywatch/cmd/internal/lab"
 )
 
-// graceAfterScenario is how long after the last step incidents may still come to their end.
-const graceAfterScenario = 15 * time.Second
+// graceForAlert is how long an alert that is expected may take. On an idle machine it comes as fast as the configuration says.
+const graceForAlert = 15 * time.Second
 
-// witness is a sink that remembers what it was told, so that the demo can compare it with what should have happened.
+// witness is a sink that remembers what another one was told, so that the demo can compare it with what should have happened. What it
+// remembers has been shown.
 type witness struct {
+	alerts.Sink
+
 	mu   sync.Mutex
 	seen []lab.Seen
 	news chan struct{} // holds a token when something came since the last look
 }
 
-func newWitness() *witness { return &witness{news: make(chan struct{}, 1)} }
+func newWitness(of alerts.Sink) *witness { return &witness{Sink: of, news: make(chan struct{}, 1)} }
 
-// Name is what logs call it.
-func (w *witness) Name() string { return "demo" }
-
-// Manner asks for every change by itself.
-func (w *witness) Manner() alerts.Manner { return alerts.Manner{Alone: true} }
-
-// Notify remembers.
-func (w *witness) Notify(_ context.Context, n alerts.Notification) error {
+// Notify passes on and remembers.
+func (w *witness) Notify(ctx context.Context, n alerts.Notification) error {
+	if err := w.Sink.Notify(ctx, n); err != nil {
+		return err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range n.Changes {
-		s := lab.Seen{Event: string(c.Event), Kind: string(c.Incident.Kind)}
+		s := lab.Seen{Event: string(c.Event), Kind: string(c.Incident.Kind), Severity: c.Incident.Severity.String()}
 		if c.Incident.Prefix != nil {
 			s.Prefix = *c.Incident.Prefix
 		}
 		if c.Incident.Origin != nil {
 			s.Origin = uint32(*c.Incident.Origin)
+		}
+		if c.Incident.Site != nil {
+			s.Site = *c.Incident.Site
 		}
 		w.seen = append(w.seen, s)
 	}
@@ -47,6 +50,13 @@ func (w *witness) Notify(_ context.Context, n alerts.Notification) error {
 	default:
 	}
 	return nil
+}
+
+// forget begins anew, for another round.
+func (w *witness) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen = nil
 }
 
 func (w *witness) list() []lab.Seen {

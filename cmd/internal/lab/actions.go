@@ -3,9 +3,7 @@ package lab
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
-	"strings"
 )
 
 // Each action returns when its effect has reached the speakers that show routes to the monitor, not when the monitor has read it.
@@ -64,87 +62,6 @@ func (n *Network) settleChoices(ctx context.Context, p netip.Prefix, hijacker ui
 func (n *Network) announcedByUs(ctx context.Context, p netip.Prefix) (bool, error) {
 	held, err := n.speaker(reflectorName).routes(ctx, p)
 	return len(held) > 0, err
-}
-
-// WithdrawSite makes a site withdraw both anycast prefixes.
-func (n *Network) WithdrawSite(ctx context.Context, name string) error {
-	if _, err := n.site(name); err != nil {
-		return err
-	}
-	for _, p := range []netip.Prefix{AnycastV4, AnycastV6} {
-		if err := n.speaker(name).withdraw(ctx, p); err != nil {
-			return err
-		}
-	}
-	return n.settleSite(ctx, name, false)
-}
-
-// AnnounceSite makes a site announce both anycast prefixes again.
-func (n *Network) AnnounceSite(ctx context.Context, name string) error {
-	s, err := n.site(name)
-	if err != nil {
-		return err
-	}
-	if err := n.announceSite(ctx, s); err != nil {
-		return err
-	}
-	return n.settleSite(ctx, name, true)
-}
-
-// settleSite waits until the reflector and the site's transits hold its routes, or no longer do, and the monitor is shown what follows.
-func (n *Network) settleSite(ctx context.Context, name string, there bool) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	site := n.speaker(name)
-	return settle(ctx, func(ctx context.Context) (string, error) {
-		for _, p := range []netip.Prefix{AnycastV4, AnycastV6} {
-			for _, uplink := range site.uplinks {
-				held, err := n.speaker(uplink).routes(ctx, p)
-				if err != nil {
-					return "", err
-				}
-				if comesFrom(held, site) != there {
-					return fmt.Sprintf("%s has not noticed the change of %s at %s", uplink, p, name), nil
-				}
-			}
-			for transit, glass := range n.glasses {
-				if what, err := n.lackingImage(ctx, transit, glass, p); err != nil || what != "" {
-					return what, err
-				}
-			}
-		}
-		return "", nil
-	})
-}
-
-// lackingImage tells whether the looking glass has yet to follow its transit.
-func (n *Network) lackingImage(ctx context.Context, transit string, glass *speaker, p netip.Prefix) (string, error) {
-	chosen, err := n.speaker(transit).routes(ctx, p)
-	if err != nil {
-		return "", err
-	}
-	shown, err := glass.routes(ctx, p)
-	if err != nil {
-		return "", err
-	}
-	if len(chosen) == 0 && len(shown) == 0 || len(chosen) > 0 && len(shown) > 0 && chosen[0].same(shown[0]) {
-		return "", nil
-	}
-	return fmt.Sprintf("%s does not show the monitor what it does with %s", transit, p), nil
-}
-
-func (n *Network) site(name string) (Site, error) {
-	if err := n.running(); err != nil {
-		return Site{}, err
-	}
-	var names []string
-	for _, s := range sites() {
-		if s.Name == name {
-			return s, nil
-		}
-		names = append(names, s.Name)
-	}
-	return Site{}, fmt.Errorf("there is no site %q; the sites are %s", name, strings.Join(names, ", "))
 }
 
 func (n *Network) running() error {

@@ -15,6 +15,7 @@ const (
 	bgpPort     = 1790
 	bmpPort     = 11019
 	rtrPort     = 3323
+	servicePort = 8053
 	cacheHost   = 53
 	monitorHost = 250 // the monitor, when the caller gives no address for it
 )
@@ -91,6 +92,9 @@ func endpoints(p netip.Prefix, monitorPorts []uint16) []netip.AddrPort {
 	all := []netip.AddrPort{netip.AddrPortFrom(hostOf(p, relay.host), bmpPort)}
 	for _, s := range plans() {
 		all = append(all, netip.AddrPortFrom(hostOf(p, s.host), bgpPort))
+		if s.role == siteRole {
+			all = append(all, netip.AddrPortFrom(hostOf(p, s.host), servicePort))
+		}
 	}
 	for _, port := range monitorPorts {
 		all = append(all, netip.AddrPortFrom(hostOf(p, monitorHost), port))

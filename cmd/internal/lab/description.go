@@ -16,14 +16,34 @@ type Description struct {
 	BMPAllow  netip.Prefix   // where the BMP stream comes from
 	RTR       netip.AddrPort // the RPKI cache
 	Neighbors []Neighbor
-	Sites     []Site
+	Sites     []ServedSite
 	Prefixes  []netip.Prefix // announced at every site
 	Parked    netip.Prefix   // never announced
 	Upstreams []uint32
 
 	// These say how long the monitor should wait, and may be changed before Config is called.
-	ResolveAfter time.Duration // a finding is over when it has been gone for this long
-	InitialSync  time.Duration // a session without End-of-RIB counts as synchronised after this long
+	ResolveAfter     time.Duration // a finding is over when it has been gone for this long
+	InitialSync      time.Duration // a session without End-of-RIB counts as synchronised after this long
+	SiteMissingAfter time.Duration // a site is missing when it has been gone for this long
+	HalfLife         time.Duration // of the penalty of a route that flaps
+	ShiftWithin      time.Duration // a catchment that moved is stable again after this long
+	ProbeInterval    time.Duration // between two looks at a site's service
+}
+
+// The least that AtSpeed leaves: the speakers do not hurry, and a site that withdraws and announces at once must not look missing on a busy
+// machine, nor its penalty be gone before it has flapped often enough.
+const (
+	leastMissing  = time.Second
+	leastHalfLife = time.Second
+)
+
+// AtSpeed shortens what the monitor waits for to fit a scenario that is played so many times as fast.
+func (d Description) AtSpeed(speed float64) Description {
+	faster := func(t time.Duration) time.Duration { return time.Duration(float64(t) / speed).Round(time.Millisecond) }
+	d.ResolveAfter = faster(d.ResolveAfter)
+	d.SiteMissingAfter = max(faster(d.SiteMissingAfter), leastMissing)
+	d.HalfLife = max(faster(d.HalfLife), leastHalfLife)
+	return d
 }
 
 // Neighbor is a BGP speaker that opens a session to the monitor.
@@ -35,14 +55,21 @@ type Neighbor struct {
 	AddPath  bool // it sends all its paths
 }
 
+// ServedSite is a site with the service that it is there for.
+type ServedSite struct {
+	Site
+	Service netip.AddrPort // where the service is asked over HTTP how it fares
+}
+
 // Description tells how the monitor is to be configured. It holds from New on.
 func (n *Network) Description() Description {
 	d := Description{
 		ASN: OurASN, BGP: n.options.BGP, BMP: n.options.BMP,
 		RTR:   netip.AddrPortFrom(n.block.host(cacheHost), rtrPort),
-		Sites: sites(), Prefixes: []netip.Prefix{AnycastV4, AnycastV6}, Parked: Parked,
+		Sites: n.servedSites(), Prefixes: []netip.Prefix{AnycastV4, AnycastV6}, Parked: Parked,
 		Upstreams:    []uint32{TransitAASN, TransitBASN},
-		ResolveAfter: 2 * time.Second, InitialSync: 5 * time.Second,
+		ResolveAfter: 2 * time.Second, InitialSync: 5 * time.Second, SiteMissingAfter: 2 * time.Second, HalfLife: 4 * time.Second,
+		ShiftWithin: 9 * time.Second, ProbeInterval: time.Second,
 	}
 	for _, p := range plans() {
 		switch p.role {
@@ -54,6 +81,15 @@ func (n *Network) Description() Description {
 		}
 	}
 	return d
+}
+
+// servedSites gives the sites with the addresses of their services.
+func (n *Network) servedSites() []ServedSite {
+	var all []ServedSite
+	for _, s := range sites() {
+		all = append(all, ServedSite{s, netip.AddrPortFrom(n.block.host(hostNumber(s.Name)), servicePort)})
+	}
+	return all
 }
 
 //go:embed anywatch.yaml.tmpl

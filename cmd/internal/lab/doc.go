@@ -9,6 +9,9 @@
 //	   \        |          |        /          192.0.2.0/24 and 2001:db8:53::/48
 //	    ─────── rr1 (route reflector) ───────
 //
+// Transits avoid routes with GRACEFUL_SHUTDOWN (RFC 8326), and each site prepends its routes towards them where the routes ask for it. Each
+// site has a service beside BGP that is asked over HTTP how it fares; nothing ties it to what the site announces.
+//
 // The monitor under demonstration looks over the shoulder of that network: rr1 peers with it over iBGP with Add-Path and streams BMP
 // to it, each transit shows it its best routes over eBGP, and an RPKI cache serves ROAs. The monitor itself is passive: all sessions are
 // opened towards it.

@@ -16,7 +16,6 @@ import (
 	"anywatch/cmd/internal/lab/rtrcache"
 
 	api "github.com/osrg/gobgp/v3/api"
-	"github.com/osrg/gobgp/v3/pkg/packet/bgp"
 )
 
 // Options say where the network is and whom it talks to. The zero value is a network in the first free block, with the monitor in it.
@@ -40,6 +39,7 @@ type Network struct {
 	log     *slog.Logger
 	cache   *rtrcache.Cache
 
+	services map[string]*service // by name of the site
 	speakers []*speaker          // in the order of their plans
 	glasses  map[string]*speaker // by name of the transit
 	relay    *relay
@@ -54,7 +54,7 @@ type Network struct {
 // New claims a block of addresses, so that Description holds before anything runs. It opens no session. Where the system lacks the
 // addresses, the error names the commands that make them. End the network with Stop, also when it was never started.
 func New(o Options) (*Network, error) {
-	n := &Network{options: o, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), glasses: map[string]*speaker{}}
+	n := &Network{options: o, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), glasses: map[string]*speaker{}, services: map[string]*service{}}
 	var inBlock []uint16
 	for _, m := range []struct {
 		what string
@@ -105,7 +105,7 @@ func (n *Network) Start(ctx context.Context) error {
 			n.log.Error("the RPKI cache stopped", slog.Any("error", err))
 		}
 	})
-	for _, step := range []func(context.Context) error{n.startSpeakers, n.watch, n.connect, n.startBMP, n.announceAll, n.connectMonitor} {
+	for _, step := range []func(context.Context) error{n.startServices, n.startSpeakers, n.watch, n.connect, n.startBMP, n.announceAll, n.connectMonitor} {
 		if err := step(ctx); err != nil {
 			n.Stop()
 			return err
@@ -142,7 +142,7 @@ func (n *Network) startSpeakers(ctx context.Context) error {
 func (n *Network) applyPolicy(ctx context.Context, s *speaker) error {
 	switch s.role {
 	case siteRole, hijackerRole:
-		return s.edgePolicy(ctx)
+		return s.edgePolicy(ctx, n.transitsOf(s))
 	case transitRole:
 		var customer netip.Addr
 		if s.name == transitBName {
@@ -151,6 +151,17 @@ func (n *Network) applyPolicy(ctx context.Context, s *speaker) error {
 		return s.transitPolicy(ctx, customer)
 	}
 	return nil
+}
+
+// transitsOf lists the addresses of a speaker's transits, as prefixes.
+func (n *Network) transitsOf(s *speaker) []string {
+	var list []string
+	for _, name := range s.uplinks {
+		if t := n.speaker(name); t.role == transitRole {
+			list = append(list, netip.PrefixFrom(t.address, 32).String())
+		}
+	}
+	return list
 }
 
 // connect adds the waiting end of each session before the one that opens it, so that no attempt is refused.
@@ -250,22 +261,11 @@ func (n *Network) lackingClient(context.Context) (string, error) {
 
 func (n *Network) announceAll(ctx context.Context) error {
 	for _, s := range sites() {
-		if err := n.announceSite(ctx, s); err != nil {
+		if err := n.announceSite(ctx, s, marks{}, AnycastV4, AnycastV6); err != nil {
 			return err
 		}
 	}
 	return n.speaker(transitAName).announce(ctx, bystander, originAttrs(nil, nil))
-}
-
-func (n *Network) announceSite(ctx context.Context, s Site) error {
-	attrs := originAttrs([]uint32{uint32(OurASN)<<16 | uint32(s.Number)},
-		[]*bgp.LargeCommunity{bgp.NewLargeCommunity(OurASN, 1, uint32(s.Number))})
-	for _, p := range []netip.Prefix{AnycastV4, AnycastV6} {
-		if err := n.speaker(s.Name).announce(ctx, p, attrs); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // watch follows the sessions of all speakers, and lets the looking glasses follow their transits.
@@ -306,6 +306,7 @@ func (n *Network) Stop() {
 			n.relay.listener.Close()
 		}
 		n.cache.Close()
+		n.stopServices()
 		n.block.claim.Close()
 		n.serving.Wait()
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
@@ -76,10 +77,73 @@ func TestNetwork(t *testing.T) {
 			t.Errorf("a site that is not there: got %v", err)
 		}
 	})
+	t.Run("a site drains", func(t *testing.T) {
+		must(t, n.DrainSite(ctx, "ams"))
+		m.want(t, "rr1", lab.AnycastV4, strings.Replace(ams, "64500:101", "64500:101 65535:0", 1), nrt, iad)
+		m.want(t, "transit-a", lab.AnycastV4, strings.ReplaceAll(a, "101", "102"))
+		over, cancel := context.WithCancel(ctx)
+		cancel()
+		if err := n.Ready(over); err == nil || !strings.Contains(err.Error(), "from ams that is to be used") {
+			t.Errorf("a network with a site that drains: got %v", err)
+		}
+		must(t, n.AnnounceSite(ctx, "ams"))
+		quiet(t)
+	})
+	t.Run("a site flaps", func(t *testing.T) {
+		before, err := m.station.count(0, withdrawal)
+		must(t, err)
+		for range 3 {
+			must(t, n.FlapSite(ctx, "iad", lab.AnycastV4))
+		}
+		quiet(t)
+		eventually(t, func() error {
+			got, err := m.station.count(0, withdrawal)
+			if err == nil && got != before+3 {
+				err = fmt.Errorf("%d withdrawals were reported, want %d", got-before, 3)
+			}
+			return err
+		})
+	})
+	t.Run("two sites prepend", func(t *testing.T) {
+		must(t, n.PrependSite(ctx, "ams", lab.AnycastV4, true))
+		must(t, n.PrependSite(ctx, "nrt", lab.AnycastV4, true))
+		m.want(t, "rr1", lab.AnycastV4, ams, nrt, iad)
+		m.want(t, "transit-a", lab.AnycastV4, "[64496 64497 64500] via 10.8.0.1 64500:103 64500:1:103")
+		m.want(t, "transit-b", lab.AnycastV4, strings.ReplaceAll(b, "102", "103"))
+		m.want(t, "transit-a", lab.AnycastV6, "[64496 64500] via 2001:db8:8:a::1 64500:101 64500:1:101")
+		must(t, n.PrependSite(ctx, "ams", lab.AnycastV4, false))
+		must(t, n.PrependSite(ctx, "nrt", lab.AnycastV4, false))
+		quiet(t)
+	})
+	t.Run("services", func(t *testing.T) { testServices(t, n, m) })
 	t.Run("BMP", func(t *testing.T) { testBMP(t, m) })
 	t.Run("RTR", func(t *testing.T) { testRTR(t, n, m.description.RTR) })
 	t.Run("scenario", func(t *testing.T) { testScenario(t, n, m) })
 	t.Run("stop", func(t *testing.T) { testStop(t, n, m) })
+}
+
+// withdrawal of 192.0.2.0/24, as an UPDATE has it.
+var withdrawal = []byte{0, 4, 24, 192, 0, 2, 0, 0}
+
+// testServices asks the service of a site how it fares.
+func testServices(t *testing.T, n *lab.Network, m *monitor) {
+	ask := func(want int) {
+		t.Helper()
+		r, err := http.Get("http://" + m.description.Sites[0].Service.String() + "/healthz")
+		must(t, err)
+		r.Body.Close()
+		if r.StatusCode != want {
+			t.Errorf("the service of %s answers %d, want %d", m.description.Sites[0].Name, r.StatusCode, want)
+		}
+	}
+	ask(http.StatusOK)
+	must(t, n.FailService("ams"))
+	ask(http.StatusServiceUnavailable)
+	must(t, n.MendService("ams"))
+	ask(http.StatusOK)
+	if err := n.FailService("lhr"); err == nil || !strings.Contains(err.Error(), "the sites are ams, nrt, iad") {
+		t.Errorf("a site that is not there: got %v", err)
+	}
 }
 
 // testBMP looks at the raw stream, which began before the first route.
@@ -102,7 +166,7 @@ func testBMP(t *testing.T, m *monitor) {
 		{"Route Monitoring of 192.0.2.0/24 with community 64500:101", 0, []byte{24, 192, 0, 2}, 3},
 		{"community 64500:101", 0, []byte{0xc0, 8, 4, 0xfb, 0xf4, 0, 101}, 2},
 		{"2001:db8:53::/48", 0, []byte{48, 0x20, 0x01, 0x0d, 0xb8, 0, 0x53}, 3},
-		{"withdrawal of 192.0.2.0/24, which ams made", 0, []byte{0, 4, 24, 192, 0, 2, 0, 0}, 1},
+		{"withdrawal of 192.0.2.0/24, which ams made", 0, withdrawal, 1},
 	} {
 		eventually(t, func() error {
 			got, err := s.count(c.kind, c.octets)
@@ -175,31 +239,43 @@ func (c *leapingClock) Wait(ctx context.Context, d time.Duration) error {
 func testScenario(t *testing.T, n *lab.Network, m *monitor) {
 	steps := lab.Scenario()
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	views := []func(){
-		0: func() {},
-		1: func() { m.want(t, "transit-b", lab.AnycastV4, "[64497 64511] via 10.8.0.2") },
-		2: func() { m.want(t, "transit-b", lab.AnycastV4, "[64497 64500] via 10.8.0.2 64500:102 64500:1:102") },
-		3: func() { m.want(t, "transit-a", lab.HalfV4, "[64496 64511] via 10.8.0.1") },
-		4: func() { m.want(t, "transit-a", lab.HalfV4) },
-		5: func() {},
+	views := map[string]func(){
+		"AS64511 announces 192.0.2.0/24,": func() { m.want(t, "transit-b", lab.AnycastV4, "[64497 64511] via 10.8.0.2") },
+		"AS64511 withdraws 192.0.2.0/24.": func() {
+			m.want(t, "transit-b", lab.AnycastV4, "[64497 64500] via 10.8.0.2 64500:102 64500:1:102")
+		},
+		"AS64511 announces 192.0.2.128/25,": func() { m.want(t, "transit-a", lab.HalfV4, "[64496 64511] via 10.8.0.1") },
+		"AS64511 withdraws 192.0.2.128/25.": func() { m.want(t, "transit-a", lab.HalfV4) },
 	}
 	var began []time.Duration
+	var awaited []int
 	for i, s := range steps {
-		do := s.Do
 		steps[i].Do = func(ctx context.Context, n *lab.Network) error {
-			err := do(ctx, n)
-			views[i]()
+			err := s.Do(ctx, n)
+			for title, view := range views {
+				if strings.HasPrefix(s.Title, title) {
+					view()
+					delete(views, title)
+				}
+			}
 			return err
 		}
 	}
 	must(t, lab.Playback{
 		Steps: steps, Clock: &leapingClock{start}, Speed: 2,
 		Observe: func(_ lab.Step, at time.Time) { began = append(began, at.Sub(start)) },
+		Await:   func(_ context.Context, before []lab.Step) error { awaited = append(awaited, len(before)); return nil },
 	}.Play(t.Context(), n))
 	for i, s := range steps {
 		if began[i] != s.At/2 {
 			t.Errorf("%q began at %s, want %s", s.Title, began[i], s.At/2)
 		}
+		if i > 0 && awaited[i-1] != i {
+			t.Errorf("%d steps were waited for before %q, want %d", awaited[i-1], s.Title, i)
+		}
+	}
+	for title := range views {
+		t.Errorf("no step begins with %q", title)
 	}
 	failing := lab.Playback{Clock: &leapingClock{start}, Steps: []lab.Step{{Title: "A fault.", Do: func(context.Context, *lab.Network) error {
 		return errors.New("as planned")

@@ -71,6 +71,12 @@ func plans() []plan {
 	}
 }
 
+// hostNumber is the last octet of a speaker's address.
+func hostNumber(name string) byte {
+	all := plans()
+	return all[slices.IndexFunc(all, func(p plan) bool { return p.name == name })].host
+}
+
 // listens tells that another speaker opens a session to this one.
 func (p plan) listens() bool {
 	return slices.ContainsFunc(plans(), func(other plan) bool { return slices.Contains(other.uplinks, p.name) })

@@ -14,39 +14,49 @@ const globalTable = "global"
 // customerPreference is the local preference that transit-b gives to the routes of its customer. Others have GoBGP's default of 100.
 const customerPreference = 200
 
+// prependTimes is how often a site repeats its AS when it is to be avoided. The community that asks for it carries the number.
+const prependTimes = 3
+
 func accept() *api.Actions { return &api.Actions{RouteAction: api.RouteAction_ACCEPT} }
 func reject() *api.Actions { return &api.Actions{RouteAction: api.RouteAction_REJECT} }
 
 // edgePolicy makes a speaker announce its own prefixes and nothing else: what it hears from its transits stays outside, as at an edge with
 // a default route, so that it is never passed on; and what the other sites announce does not go out here once the own route is withdrawn.
-func (s *speaker) edgePolicy(ctx context.Context) error {
+// Routes that ask for it by an extended community are prepended towards the transits.
+func (s *speaker) edgePolicy(ctx context.Context, transits []string) error {
 	err := s.apply(ctx, api.PolicyDirection_IMPORT, &api.Statement{
 		Name: "nothing-from-transits", Conditions: &api.Conditions{RouteType: api.Conditions_ROUTE_TYPE_EXTERNAL}, Actions: reject(),
 	})
 	if err != nil {
 		return err
 	}
+	asked := &api.DefinedSet{DefinedType: api.DefinedType_EXT_COMMUNITY, Name: "prepend", List: []string{fmt.Sprintf("rt:%d:%d", s.asn, prependTimes)}}
+	if err := s.bgp.AddDefinedSet(ctx, &api.AddDefinedSetRequest{DefinedSet: asked}); err != nil {
+		return fmt.Errorf("speaker %s: community set: %w", s.name, err)
+	}
+	neighbors := &api.DefinedSet{DefinedType: api.DefinedType_NEIGHBOR, Name: "transits", List: transits}
+	if err := s.bgp.AddDefinedSet(ctx, &api.AddDefinedSetRequest{DefinedSet: neighbors}); err != nil {
+		return fmt.Errorf("speaker %s: neighbour set: %w", s.name, err)
+	}
+	longer := accept()
+	longer.AsPrepend = &api.AsPrependAction{Asn: s.asn, Repeat: prependTimes}
 	return s.apply(ctx, api.PolicyDirection_EXPORT, &api.Statement{
 		Name: "nothing-of-other-sites", Conditions: &api.Conditions{RouteType: api.Conditions_ROUTE_TYPE_INTERNAL}, Actions: reject(),
+	}, &api.Statement{
+		Name: "prepend-where-asked", Actions: longer,
+		Conditions: &api.Conditions{NeighborSet: &api.MatchSet{Name: "transits"}, ExtCommunitySet: &api.MatchSet{Name: "prepend"}},
 	})
 }
 
-// transitPolicy gives routes the transit's own next hop on the way out, in place of a loopback address, and prefers the customer's routes,
-// if there is a customer.
+// drainedPreference is the local preference that transits give to routes with GRACEFUL_SHUTDOWN. RFC 8326 section 4.2 recommends 0, which
+// GoBGP's policy takes for "leave it as it is".
+const drainedPreference = 1
+
+// transitPolicy gives routes the transit's own next hop on the way out, in place of a loopback address, avoids routes that are about to be
+// withdrawn, and prefers the customer's routes, if there is a customer.
 func (s *speaker) transitPolicy(ctx context.Context, customer netip.Addr) error {
-	if customer.IsValid() {
-		set := &api.DefinedSet{DefinedType: api.DefinedType_NEIGHBOR, Name: "customers", List: []string{netip.PrefixFrom(customer, 32).String()}}
-		if err := s.bgp.AddDefinedSet(ctx, &api.AddDefinedSetRequest{DefinedSet: set}); err != nil {
-			return fmt.Errorf("speaker %s: neighbour set: %w", s.name, err)
-		}
-		prefer := accept()
-		prefer.LocalPref = &api.LocalPrefAction{Value: customerPreference}
-		err := s.apply(ctx, api.PolicyDirection_IMPORT, &api.Statement{
-			Name: "prefer-customers", Conditions: &api.Conditions{NeighborSet: &api.MatchSet{Name: "customers"}}, Actions: prefer,
-		})
-		if err != nil {
-			return err
-		}
+	if err := s.preferences(ctx, customer); err != nil {
+		return err
 	}
 	var own []*api.Statement
 	for _, p := range []netip.Prefix{AnycastV4, AnycastV6} {
@@ -57,6 +67,31 @@ func (s *speaker) transitPolicy(ctx context.Context, customer netip.Addr) error 
 		})
 	}
 	return s.apply(ctx, api.PolicyDirection_EXPORT, own...)
+}
+
+// preferences says which routes a transit would rather use.
+func (s *speaker) preferences(ctx context.Context, customer netip.Addr) error {
+	drained := &api.DefinedSet{DefinedType: api.DefinedType_COMMUNITY, Name: "drained", List: []string{"65535:0"}}
+	if err := s.bgp.AddDefinedSet(ctx, &api.AddDefinedSetRequest{DefinedSet: drained}); err != nil {
+		return fmt.Errorf("speaker %s: community set: %w", s.name, err)
+	}
+	avoid := accept()
+	avoid.LocalPref = &api.LocalPrefAction{Value: drainedPreference}
+	statements := []*api.Statement{{
+		Name: "avoid-drained", Conditions: &api.Conditions{CommunitySet: &api.MatchSet{Type: api.MatchSet_ANY, Name: "drained"}}, Actions: avoid,
+	}}
+	if customer.IsValid() {
+		set := &api.DefinedSet{DefinedType: api.DefinedType_NEIGHBOR, Name: "customers", List: []string{netip.PrefixFrom(customer, 32).String()}}
+		if err := s.bgp.AddDefinedSet(ctx, &api.AddDefinedSetRequest{DefinedSet: set}); err != nil {
+			return fmt.Errorf("speaker %s: neighbour set: %w", s.name, err)
+		}
+		prefer := accept()
+		prefer.LocalPref = &api.LocalPrefAction{Value: customerPreference}
+		statements = append(statements, &api.Statement{
+			Name: "prefer-customers", Conditions: &api.Conditions{NeighborSet: &api.MatchSet{Name: "customers"}}, Actions: prefer,
+		})
+	}
+	return s.apply(ctx, api.PolicyDirection_IMPORT, statements...)
 }
 
 // apply puts a policy of these statements in force for all neighbours. What no statement matches is accepted.

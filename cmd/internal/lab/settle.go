@@ -72,7 +72,7 @@ func (n *Network) lackingBMP(context.Context) (string, error) {
 	return fmt.Sprintf("%s has no BMP stream to the monitor at %s", reflectorName, n.options.BMP), nil
 }
 
-// lackingSite tells which site's routes the reflector does not hold.
+// lackingSite tells which site's routes the reflector does not hold, or holds as those of a site that is about to withdraw.
 func (n *Network) lackingSite(ctx context.Context) (string, error) {
 	for _, p := range []netip.Prefix{AnycastV4, AnycastV6} {
 		held, err := n.speaker(reflectorName).routes(ctx, p)
@@ -80,16 +80,12 @@ func (n *Network) lackingSite(ctx context.Context) (string, error) {
 			return "", err
 		}
 		for _, s := range sites() {
-			if !comesFrom(held, n.speaker(s.Name)) {
-				return fmt.Sprintf("%s has no route to %s from %s", reflectorName, p, s.Name), nil
+			if at := stateOf(held, n.speaker(s.Name)); at != announcing {
+				return fmt.Sprintf("%s has no route to %s from %s that is to be used", reflectorName, p, s.Name), nil
 			}
 		}
 	}
 	return "", nil
-}
-
-func comesFrom(routes []view, s *speaker) bool {
-	return slices.ContainsFunc(routes, func(v view) bool { return v.from == s.address })
 }
 
 // lackingView tells which transit does not show the monitor our routes, or shows a stranger's.
