@@ -28,7 +28,7 @@ func flapRules(edit ...func(*rules.Config)) *rules.Set {
 		c.Prefixes = append(c.Prefixes, rules.Prefix{Prefix: netip.MustParsePrefix(p), Origins: []route.ASN{64500}, Sites: []string{"ams", "nrt"}})
 	}
 	c.Thresholds.Flap = rules.Flap{Profiles: []rules.Dampening{own, cisco}, Alert: 2500}
-	c.Thresholds.ReopenWithin = 3 * time.Minute
+	c.Thresholds.ReopenWithin = 10 * time.Minute
 	for _, f := range edit {
 		f(&c)
 	}
@@ -172,9 +172,14 @@ func TestFlapStateProperty(t *testing.T) {
 		}
 		session()
 		flap(50 + r.IntN(200))
+		if r.IntN(2) == 0 {
+			now = now.Add(time.Duration(120+r.IntN(240)) * time.Second) // it cools down, and perhaps flaps again
+			flap(r.IntN(60))
+		}
 		if len(ran.FlapState().Vantages) < 3 {
 			continue // the vantages would be numbered in another order
 		}
+		ran.Advance(now)
 		before := len(ran.said)
 		for n := range 3 {
 			ran.tell(n, now, collector.Event{Kind: collector.FeedLost})
