@@ -157,7 +157,7 @@ func (e *Engine) routings() []routing {
 		switch {
 		case c.announcing():
 			r.announcing = append(r.announcing, c)
-		case c.watched.Announced != rules.Always:
+		case c.watched.Announced != rules.Always || c.state == PlaceMissing && c.drained: // it said that it would go
 		case c.state == PlaceMissing && !c.weak:
 			r.missing = append(r.missing, c)
 		default:
@@ -265,12 +265,11 @@ func (e *Engine) healthyWithdrawn(s *service, cells []*cell) Condition {
 		},
 	}
 	var names []string
-	drained := true
 	for _, x := range cells {
 		if x.since.After(c.Since) {
 			c.Since = x.since
 		}
-		drained, c.table = drained && x.drained, c.table || !x.seen
+		c.table = c.table || !x.seen
 		names = append(names, x.watched.Label())
 		if len(c.Why) < evidenceShown {
 			c.Why = append(c.Why, x.why(e))
@@ -280,7 +279,7 @@ func (e *Engine) healthyWithdrawn(s *service, cells []*cell) Condition {
 	c.Why = append(c.Why, s.why())
 	c.Says = fmt.Sprintf("The service of %s is up since %s, and the site announces nothing: it should announce %s.", s.Site, stamp(s.Since), list(names, false))
 	c.Was = fmt.Sprintf("The service of %s was up, and the site announced nothing.", s.Site)
-	e.expect(&c, drained, "It had drained before.", s.Site+" drained before: its paths carried GRACEFUL_SHUTDOWN or a drain community")
+	e.expect(&c, false, "", "")
 	return c
 }
 

@@ -37,7 +37,7 @@ func siteAttrs(site int, drains bool) *route.Attrs {
 }
 
 // expected is what must be open of one site with one prefix, told by what is known when all has settled; what was open stays where nobody can tell.
-func expected(h HealthState, p PlaceState, unhealthy, withdrawn bool) (bool, bool) {
+func expected(h HealthState, p PlaceState, drained, unhealthy, withdrawn bool) (bool, bool) {
 	switch {
 	case h == HealthDown && p.announcing():
 		unhealthy = true
@@ -45,7 +45,7 @@ func expected(h HealthState, p PlaceState, unhealthy, withdrawn bool) (bool, boo
 		unhealthy = false
 	}
 	switch {
-	case h == HealthUp && p == PlaceMissing:
+	case h == HealthUp && p == PlaceMissing && !drained:
 		withdrawn = true
 	case h == HealthDown, h == HealthUnchecked, p.announcing():
 		withdrawn = false
@@ -69,14 +69,14 @@ func TestHealthModel(t *testing.T) {
 			states, open := stand(e)
 			for n, name := range []string{"ams", "nrt"} {
 				s := states[n]
-				unhealthy[n], withdrawn[n] = expected(s.health, s.place, unhealthy[n], withdrawn[n])
+				unhealthy[n], withdrawn[n] = expected(s.health, s.place, s.drained, unhealthy[n], withdrawn[n])
 				if open[name+" "+string(AnnouncedUnhealthy)] != unhealthy[n] || open[name+" "+string(HealthyWithdrawn)] != withdrawn[n] {
 					t.Fatalf("seed %d, step %d, %s: %s is %s and %s; open: %v, want unhealthy %v, withdrawn %v", seed, step, what, name, s.health, s.place, open, unhealthy[n], withdrawn[n])
 				}
 			}
 		}
 	}
-	for _, kind := range []string{"announced-unhealthy critical", "announced-unhealthy info", "healthy-withdrawn warning", "healthy-withdrawn info"} {
+	for _, kind := range []string{"announced-unhealthy critical", "announced-unhealthy info", "healthy-withdrawn warning"} {
 		if seen[kind] < 20 {
 			t.Errorf("%s came %d times: the histories show too little", kind, seen[kind])
 		}
@@ -86,12 +86,14 @@ func TestHealthModel(t *testing.T) {
 type siteState struct {
 	health HealthState
 	place  PlaceState
+	// drained says that a missing site had said before that it would go.
+	drained bool
 }
 
 // stand gives what the engine shows of both sites, and which incidents are open.
 func stand(e *Engine) (states [2]siteState, open map[string]bool) {
 	for n, p := range e.Sites() {
-		states[n].place = p.State
+		states[n].place, states[n].drained = p.State, e.presence.order[n].drained
 	}
 	for _, h := range e.Health() {
 		states[e.rules.SiteNumber(h.Site)].health = h.State

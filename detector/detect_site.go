@@ -99,6 +99,9 @@ func (e *Engine) tellLosses() {
 			return false
 		})
 		if len(l.cells) == 0 {
+			if len(l.names) > 1 {
+				last = fmt.Sprintf("all %d prefixes", len(l.names))
+			}
 			e.ledger.lift(l.key, cause{says: l.key.Site + " announces " + last + " again"})
 			return true
 		}
@@ -160,6 +163,7 @@ func (e *Engine) siteMissing(l *siteLoss) Condition {
 		c.Says += " It is under maintenance" + because(m.Reason) + "."
 	case drained:
 		c.Severity = Info
+		c.Actions = []string{"If that was meant, nothing; if not, find out who drained " + name}
 		c.Why = append(c.Why, name+" drained before: its paths carried GRACEFUL_SHUTDOWN or a drain community")
 		c.Says += " It had drained before."
 	}
@@ -291,6 +295,13 @@ func (e *Engine) tooFew(w *rules.Prefix) {
 	e.ledger.raise(c)
 }
 
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // tellTwin finds sites that announce only one of a prefix and its twin.
 func (e *Engine) tellTwin(w *rules.Prefix) {
 	if !w.Twin.IsValid() {
@@ -298,7 +309,7 @@ func (e *Engine) tellTwin(w *rules.Prefix) {
 	}
 	key := Key{Kind: TwinMismatch, Prefix: w.Prefix}
 	var differs, why []string
-	doubt, hidden, since := false, false, time.Time{}
+	doubt, hidden, fresh, since := false, false, false, time.Time{}
 	for _, a := range e.presence.of(w.Prefix) {
 		b := e.presence.cells[place{w.Twin, a.site}]
 		if b == nil {
@@ -307,6 +318,12 @@ func (e *Engine) tellTwin(w *rules.Prefix) {
 		name := e.rules.Sites()[a.site].Name
 		switch {
 		case a.state == PlaceMissing && b.state.announcing() || b.state == PlaceMissing && a.state.announcing():
+			// A site that comes back announces one before the other. What is missing has been so for long; what is announced must be, too.
+			if due := later(a.since, b.since).Add(e.rules.SiteMissingAfter); due.After(e.clock) {
+				fresh = true
+				e.timers.set(due, func() { e.presence.touch(a) })
+				continue
+			}
 			differs = append(differs, name)
 			why = append(why, fmt.Sprintf("at %s: %s is %s, %s is %s", name, a.prefix, a.state, b.prefix, b.state))
 			hidden = hidden || a.weak || b.weak
@@ -319,7 +336,7 @@ func (e *Engine) tellTwin(w *rules.Prefix) {
 	}
 	if len(differs) == 0 {
 		switch {
-		case !e.presence.unlike[w.Prefix]:
+		case !e.presence.unlike[w.Prefix] || fresh:
 		case doubt:
 			e.ledger.doubt(key)
 		default:

@@ -2,6 +2,7 @@ package detector
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -145,9 +146,13 @@ type Incident struct {
 	Silenced     *string    `json:"silenced"`
 }
 
-// Matter names what the incident is about: its prefix, else its site, else its subject; "" for none.
+// Matter names what the incident is about: its prefix, at its site where there is one, else its site, else its subject; "" for none.
 func (i *Incident) Matter() string {
 	switch {
+	case i.Site != nil && len(i.Prefixes) > 1:
+		return fmt.Sprintf("%d prefixes at %s", len(i.Prefixes), *i.Site)
+	case i.Site != nil && i.Prefix != nil:
+		return i.Prefix.String() + " at " + *i.Site
 	case i.Prefix != nil:
 		return i.Prefix.String()
 	case i.Site != nil:

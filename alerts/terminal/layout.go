@@ -109,7 +109,7 @@ func culprit(i *detector.Incident) string {
 
 // where says who sees it: how many, and the first by name; nothing when it is not about what vantages see.
 func where(i *detector.Incident) string {
-	if i.Vantages.Of == 0 && len(i.Evidence) == 0 {
+	if i.Vantages.Of == 0 && len(i.Evidence) == 0 || i.Path == nil && i.Vantages.Seeing == 0 {
 		return ""
 	}
 	text := fmt.Sprintf("%d of %d vantages", i.Vantages.Seeing, i.Vantages.Of)
