@@ -21,8 +21,21 @@ const (
 // flaps are the flap histories of watched routes, and of sites as a whole.
 type flaps struct {
 	routes map[flapKey]*flapRecord
-	sites  map[place]*flapRecord
-	hot    map[Key][]*flapRecord // that exceeded the alert, by the incident that they are evidence for
+	sites  map[prefixSite]*flapRecord
+	away   map[awayKey]map[*flapRecord]bool // routes that were withdrawn, by what they may come back as
+	hot    map[Key][]*flapRecord            // that exceeded the alert, by the incident that they are evidence for
+}
+
+// prefixSite is a prefix at a site, by its name: numbers change with the configuration.
+type prefixSite struct {
+	prefix netip.Prefix
+	site   string
+}
+
+// awayKey finds a route that was withdrawn when it comes back with another path identifier: senders of Add-Path may renumber (RFC 7911 section 3).
+type awayKey struct {
+	vantage collector.VantageID
+	prefixSite
 }
 
 type flapKey struct {
@@ -31,7 +44,7 @@ type flapKey struct {
 }
 
 func newFlaps() *flaps {
-	return &flaps{routes: make(map[flapKey]*flapRecord), sites: make(map[place]*flapRecord), hot: make(map[Key][]*flapRecord)}
+	return &flaps{routes: make(map[flapKey]*flapRecord), sites: make(map[prefixSite]*flapRecord), away: make(map[awayKey]map[*flapRecord]bool), hot: make(map[Key][]*flapRecord)}
 }
 
 // flapWithdrawn weighs an explicit withdrawal of a route that is still in the RIB.
@@ -47,30 +60,77 @@ func (e *Engine) flapWithdrawn(w *view, r *Route) {
 		}
 	}
 	e.flap(w, r, site, FlapWithdraw)
+	e.flaps.goes(e.flaps.routes[flapKey{w.v.ID, r.NLRI}])
 }
 
 // flapAnnounced weighs an announcement: after a withdrawal, or in place of a route with other attributes. A table, and what a session brings
 // that was lost before, count nothing.
 func (e *Engine) flapAnnounced(w *view, r *Route, changed, table bool) {
-	if table || !e.weighs(r.Prefix) {
+	if !e.weighs(r.Prefix) {
+		return
+	}
+	if rec := e.flaps.routes[flapKey{w.v.ID, r.NLRI}]; table && rec != nil {
+		e.flaps.stays(rec)
+		rec.withdrawn = false // a table brought it back, which counts nothing
+	}
+	if table {
 		return
 	}
 	site := ""
 	if c := r.cell; c != nil {
 		site = e.rules.Sites()[c.site].Name
-		if s := e.flaps.sites[c.place]; s != nil && s.withdrawn && c.live() == 1 {
+		if s := e.flaps.sites[prefixSite{c.prefix, site}]; s != nil && s.withdrawn && c.live() == 1 {
 			e.flapSite(c, FlapReannounce)
 		} else if changed && c.speaker() == r {
 			e.flapSite(c, FlapChange)
 		}
 	}
-	rec := e.flaps.routes[flapKey{w.v.ID, r.NLRI}]
+	rec := e.flaps.back(w.v.ID, r.NLRI, site)
 	switch {
 	case rec != nil && rec.withdrawn:
 		e.flap(w, r, site, FlapReannounce)
 	case changed:
 		e.flap(w, r, site, FlapChange)
 	}
+}
+
+// goes notes that a route was withdrawn, stays that it is there again.
+func (f *flaps) goes(rec *flapRecord) {
+	k := awayKey{rec.v.ID, prefixSite{rec.nlri.Prefix, rec.site}}
+	if f.away[k] == nil {
+		f.away[k] = make(map[*flapRecord]bool)
+	}
+	f.away[k][rec] = true
+}
+
+func (f *flaps) stays(rec *flapRecord) {
+	k := awayKey{rec.v.ID, prefixSite{rec.nlri.Prefix, rec.site}}
+	if delete(f.away[k], rec); len(f.away[k]) == 0 {
+		delete(f.away, k)
+	}
+}
+
+// back gives the history of a route that is announced: its own, or that of the path of the same site that went away last under another
+// identifier.
+func (f *flaps) back(v collector.VantageID, n route.NLRI, site string) *flapRecord {
+	key := flapKey{v, n}
+	if rec := f.routes[key]; rec != nil {
+		f.stays(rec)
+		return rec
+	}
+	var last *flapRecord
+	for rec := range f.away[awayKey{v, prefixSite{n.Prefix, site}}] {
+		if last == nil || cmp.Or(rec.last.Compare(last.last), cmp.Compare(rec.nlri.PathID, last.nlri.PathID)) > 0 {
+			last = rec
+		}
+	}
+	if last == nil {
+		return nil
+	}
+	f.stays(last)
+	delete(f.routes, flapKey{v, last.nlri})
+	last.nlri, f.routes[key] = n, last
+	return last
 }
 
 // weighs tells whether the flaps of a prefix are counted.
@@ -100,10 +160,11 @@ func (c *cell) speaker() (first *Route) {
 }
 
 func (e *Engine) flapSite(c *cell, ev FlapEvent) {
-	rec := e.flaps.sites[c.place]
+	key := prefixSite{c.prefix, e.rules.Sites()[c.site].Name}
+	rec := e.flaps.sites[key]
 	if rec == nil {
-		rec = &flapRecord{merits: make([]merit, len(e.rules.Flap.Profiles)), site: e.rules.Sites()[c.site].Name, nlri: route.NLRI{Prefix: c.prefix}}
-		e.flaps.sites[c.place] = rec
+		rec = &flapRecord{merits: make([]merit, len(e.rules.Flap.Profiles)), site: key.site, nlri: route.NLRI{Prefix: c.prefix}}
+		e.flaps.sites[key] = rec
 	}
 	rec.count(e.rules.Flap.Profiles, ev, e.clock)
 }
@@ -243,7 +304,7 @@ func (f *flaps) forget(now time.Time) {
 	cold := make([]flapKey, 0, len(f.routes))
 	for k, rec := range f.routes {
 		if now.Sub(rec.last) > flapMemory {
-			delete(f.routes, k)
+			f.drop(k)
 		} else {
 			cold = append(cold, k)
 		}
@@ -255,8 +316,15 @@ func (f *flaps) forget(now time.Time) {
 		return cmp.Or(f.routes[a].last.Compare(f.routes[b].last), a.nlri.Prefix.Compare(b.nlri.Prefix), cmp.Compare(a.vantage, b.vantage), cmp.Compare(a.nlri.PathID, b.nlri.PathID))
 	})
 	for _, k := range cold[:flapRecords/10] {
-		delete(f.routes, k)
+		f.drop(k)
 	}
+}
+
+func (f *flaps) drop(k flapKey) {
+	if rec := f.routes[k]; rec.v != nil {
+		f.stays(rec)
+	}
+	delete(f.routes, k)
 }
 
 // Flaps is the flap history of one route, or of a prefix at a site as a whole.

@@ -180,8 +180,8 @@ func (e *Engine) RestoreFlaps(s *FlapState, vantages *collector.Registry, now ti
 	routes := e.restoreRoutes(s, vantages, now)
 	for i := range s.Sites {
 		k := &s.Sites[i]
-		if n := e.rules.SiteNumber(k.Site); n != rules.NoSite {
-			e.flaps.sites[place{k.Prefix, n}] = k.record(now)
+		if e.rules.SiteNumber(k.Site) != rules.NoSite {
+			e.flaps.sites[prefixSite{k.Prefix, k.Site}] = k.record(now)
 		}
 	}
 	for _, h := range s.Hot {
@@ -208,6 +208,9 @@ func (e *Engine) restoreRoutes(s *FlapState, vantages *collector.Registry, now t
 			rec.evidence = k.Evidence.evidence()
 		}
 		routes[i], e.flaps.routes[flapKey{rec.v.ID, rec.nlri}] = rec, rec
+		if rec.withdrawn {
+			e.flaps.goes(rec)
+		}
 	}
 	return routes
 }

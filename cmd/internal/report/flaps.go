@@ -61,6 +61,11 @@ func Flaps(e *detector.Engine, since time.Time, curves bool) Document {
 		}
 		d.Rows = append(d.Rows, flapRow(f, e, curves))
 	}
+	for _, r := range d.Rows {
+		if f := r.(*Flap); since.IsZero() && f.First.Before(d.From) {
+			d.From = f.First // of an earlier run
+		}
+	}
 	slices.SortStableFunc(d.Rows, func(a, b Row) int { return cmp.Compare(b.(*Flap).PenaltyMax, a.(*Flap).PenaltyMax) }) // the worst first
 	return d
 }
