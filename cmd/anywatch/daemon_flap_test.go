@@ -135,7 +135,7 @@ func testFlapsBroken(s *station) {
 	if got := s.read("flaps.json.broken"); got != `{"version": 1, "clock": "2026-11-2` {
 		s.t.Errorf("what was broken reads %q", got)
 	}
-	d = s.start()
+	s.start()
 	s.next("opened", "flapping", four)
 }
 
