@@ -19,12 +19,13 @@ const (
 
 // siteLoss is a site that is missing with one or more prefixes that went together: one incident.
 type siteLoss struct {
-	key    Key
-	site   int
-	cells  []*cell  // what is not back yet, in address order
-	names  []string // of all that went, back or not
-	opened time.Time
-	since  time.Time
+	key      Key
+	site     int
+	cells    []*cell        // what is not back yet, in address order
+	names    []string       // of all that went, back or not
+	prefixes []netip.Prefix // the same
+	opened   time.Time
+	since    time.Time
 }
 
 // review turns absences of a site that lasted long enough into a loss. When others are about to, it waits for them: what goes together is one.
@@ -80,7 +81,7 @@ func (e *Engine) lose(site int, due []*cell) {
 			l.cells = append(l.cells, c)
 			l.since = min2(l.since, c.since)
 			if name := c.watched.Label(); !slices.Contains(l.names, name) {
-				l.names = append(l.names, name)
+				l.names, l.prefixes = append(l.names, name), append(l.prefixes, c.prefix)
 			}
 		}
 	}
@@ -140,9 +141,8 @@ func (e *Engine) siteMissing(l *siteLoss) Condition {
 		c.Why = append(c.Why, x.why(e))
 		c.Evidence = append(c.Evidence, x.gone[:min(len(x.gone), evidenceShown-len(c.Evidence))]...)
 		c.table = c.table || !x.seen
-		c.Prefixes = append(c.Prefixes, x.prefix)
 	}
-	c.Of = e.witnesses(l)
+	c.Of, c.Prefixes = e.witnesses(l), slices.Clone(l.prefixes)
 	if hidden && c.Severity > Info {
 		c.Severity--
 	}

@@ -135,7 +135,7 @@ func (e *Engine) newSites(set *rules.Set, why cause) {
 
 // keepLoss carries a loss over to the places that still are, or lifts it when none is.
 func (e *Engine) keepLoss(l *siteLoss, why cause) {
-	next := &siteLoss{key: l.key, site: e.rules.SiteNumber(l.key.Site), opened: l.opened, since: l.since, names: l.names}
+	next := &siteLoss{key: l.key, site: e.rules.SiteNumber(l.key.Site), opened: l.opened, since: l.since, names: l.names, prefixes: l.prefixes}
 	for _, c := range l.cells {
 		if now := e.presence.cells[place{c.prefix, next.site}]; now != nil && now.watched.Announced == rules.Always {
 			now.loss = next

@@ -19,7 +19,8 @@ func TestRouters(t *testing.T) {
 	t.Run("FRR by BMP", func(t *testing.T) { testFRRByBMP(newStation(t, bin, 104)) })
 }
 
-// twoViews is a configuration with a router, and beside it another neighbor, by whose incidents a test sees that time has passed.
+// twoViews is a configuration with a router, and beside it another neighbor, by whose incidents a test sees that time has passed. What is told is about
+// routes alone: that feeds are lost and prefixes are seen by fewer is the consequence of what these tests do to the router.
 const twoViews = `
 asns: [64500]
 prefixes:
@@ -34,8 +35,8 @@ sources:
 detect: {confirm: {external_vantages: 1}, resolve_after: 1s, stale_after_loss: 1h}
 alerts:
   sinks:
-    - {name: file, file: {path: alerts.jsonl}}
-    - {name: hook, webhook: {url: "$HOOK", secret_file: secret}}
+    - {name: file, file: {path: alerts.jsonl}, kinds: [origin-hijack, subprefix-hijack, more-specific, new-prefix]}
+    - {name: hook, webhook: {url: "$HOOK", secret_file: secret}, kinds: [origin-hijack, subprefix-hijack, more-specific, new-prefix]}
 web: {listen: "$WEB"}
 `
 
