@@ -13,7 +13,7 @@ type Route struct {
 	// MinSeverity is the least that is told.
 	MinSeverity detector.Severity
 	Kinds       []detector.Kind
-	// Prefixes: the announced or the watched prefix equals one of these or lies inside it.
+	// Prefixes: the announced or the watched prefix, or one of several that an incident is about, equals one of these or lies inside it.
 	Prefixes []netip.Prefix
 	Sites    []string
 }
@@ -22,7 +22,7 @@ type Route struct {
 func (r *Route) Matches(i *detector.Incident) bool {
 	return i.Severity >= r.MinSeverity &&
 		(len(r.Kinds) == 0 || slices.Contains(r.Kinds, i.Kind)) &&
-		(len(r.Prefixes) == 0 || r.covers(i.Prefix) || r.covers(i.Watched)) &&
+		(len(r.Prefixes) == 0 || r.covers(i.Prefix) || r.covers(i.Watched) || r.coversAny(i.Prefixes)) &&
 		(len(r.Sites) == 0 || i.Site != nil && slices.Contains(r.Sites, *i.Site))
 }
 
@@ -31,6 +31,11 @@ func (r *Route) covers(p *netip.Prefix) bool {
 	return p != nil && slices.ContainsFunc(r.Prefixes, func(listed netip.Prefix) bool {
 		return listed.Bits() <= p.Bits() && listed.Contains(p.Addr())
 	})
+}
+
+// coversAny tells whether one of many prefixes equals a listed one or lies inside it.
+func (r *Route) coversAny(list []netip.Prefix) bool {
+	return slices.ContainsFunc(list, func(p netip.Prefix) bool { return r.covers(&p) })
 }
 
 // together gives what incidents have in common that are told as one: the site that they are about, else kind and offender, else kind and

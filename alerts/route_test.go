@@ -32,6 +32,8 @@ func TestRouteMatches(t *testing.T) {
 	atAMS := incident("192.0.2.0/24", "192.0.2.0/24")
 	ams := "ams"
 	atAMS.Site = &ams
+	several := incident("", "")
+	several.Prefixes = prefixes("192.0.2.0/24", "203.0.113.0/24")
 	for _, c := range []struct {
 		name     string
 		route    alerts.Route
@@ -49,6 +51,8 @@ func TestRouteMatches(t *testing.T) {
 		{"a covering prefix of another one", alerts.Route{Prefixes: prefixes("192.0.2.0/24")}, incident("192.0.0.0/16", "192.0.3.0/24"), false},
 		{"of the other family", alerts.Route{Prefixes: prefixes("::/0")}, incident("192.0.2.0/24", ""), false},
 		{"no prefix, some listed", alerts.Route{Prefixes: prefixes("0.0.0.0/0")}, incident("", ""), false},
+		{"one of several prefixes", alerts.Route{Prefixes: prefixes("203.0.113.0/24")}, several, true},
+		{"none of several prefixes", alerts.Route{Prefixes: prefixes("198.51.100.0/24")}, several, false},
 		{"at the site", alerts.Route{Sites: []string{"nrt", "ams"}}, atAMS, true},
 		{"at another site", alerts.Route{Sites: []string{"nrt"}}, atAMS, false},
 		{"no site, some listed", alerts.Route{Sites: []string{"nrt"}}, incident("", ""), false},

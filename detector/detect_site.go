@@ -146,7 +146,7 @@ func (e *Engine) siteMissing(l *siteLoss) Condition {
 	if hidden && c.Severity > Info {
 		c.Severity--
 	}
-	c.Watched = l.cells[0].watched
+	c.Watched = e.rules.Find(l.key.Prefix)
 	verb := "does not announce "
 	if !c.table {
 		verb = "no longer announces "

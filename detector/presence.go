@@ -98,7 +98,8 @@ func (p *presence) inherit(old *presence, was, is *rules.Set) {
 		if next == nil {
 			continue
 		}
-		next.state, next.since, next.absent, next.seen, next.drained, next.weak = c.state, c.since, c.absent, c.seen, c.drained, c.weak
+		// An absence that has not lasted long enough yet begins anew: who waits for it knows the site by its old number.
+		next.state, next.since, next.seen, next.drained, next.weak = c.state, c.since, c.seen, c.drained, c.weak
 		next.shownBy, next.gone, next.past = c.shownBy, c.gone, c.past
 	}
 }
@@ -173,6 +174,9 @@ func (e *Engine) planMaintenance() {
 }
 
 func (p *presence) touch(c *cell) {
+	if p.cells[c.place] != c {
+		return // of an earlier configuration, and only a timer remembers it
+	}
 	if !c.dirty {
 		c.dirty = true
 		p.dirty = append(p.dirty, c)
