@@ -71,6 +71,7 @@ func (w *worker) delivered(entries []*entry, now time.Time) {
 		w.metrics.sent.Inc()
 		w.metrics.latency.Observe(now.Sub(e.at).Seconds())
 		w.note(e)
+		w.keep(e, now)
 	}
 	if w.failures > 0 {
 		w.log.Info("the sink takes notifications again", "failures", w.failures, "after", now.Sub(w.failingSince))

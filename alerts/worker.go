@@ -33,6 +33,7 @@ type worker struct {
 	inHand    int                          // changes that the sink is being told
 	followed  map[string]bool              // open incidents that the sink was told of
 	told      map[string]detector.Severity // the severity of each, as the sink knows it
+	refresher refresher
 	closing   bool                         // deliver what waits, without gathering, and end
 	ended     bool
 
@@ -154,6 +155,9 @@ func (w *worker) run(ctx context.Context) int {
 		case b != nil:
 			w.deliver(ctx, b)
 			continue
+		}
+		if again := w.refresh(ctx); wait == 0 || again > 0 && again < wait {
+			wait = again
 		}
 		var due <-chan time.Time
 		if wait > 0 {
