@@ -263,14 +263,14 @@ func (e *Engine) flapping(key Key) Condition {
 	if key.Site != "" {
 		where += " at " + key.Site
 	}
-	c.Says = fmt.Sprintf("%s flaps: %d withdrawals and %d changes in %s, as %s shows it. Its penalty is %.0f by %s; the alert is %d.", where, worst.withdrawals,
-		worst.changes, HumanDuration(worst.last.Sub(worst.first)), worst.v.Name(), worst.merits[0].value, profiles[0].Name, e.rules.Flap.Alert)
+	c.Says = fmt.Sprintf("%s flaps: %s within %s, as %s shows it. Its penalty is %.0f by %s; the alert is %d.", where, worst.counted(),
+		HumanDuration(max(worst.last.Sub(worst.first), time.Second)), worst.v.Name(), worst.merits[0].value, profiles[0].Name, e.rules.Flap.Alert)
 	c.Was = where + " flapped."
 	for _, rec := range hot {
 		if len(c.Evidence) < evidenceShown {
 			c.Evidence = append(c.Evidence, rec.evidence)
 		}
-		c.Why = append(c.Why, fmt.Sprintf("%s: %d withdrawals, %d changes, penalty %.0f", rec.v.Name(), rec.withdrawals, rec.changes, rec.merits[0].value))
+		c.Why = append(c.Why, fmt.Sprintf("%s: %s, penalty %.0f", rec.v.Name(), rec.counted(), rec.merits[0].value))
 	}
 	var by []string
 	for i := range profiles {
@@ -286,6 +286,26 @@ func (e *Engine) flapping(key Key) Condition {
 		"While it flaps, withdraw it there for good: networks that dampen will not see the site for up to an hour",
 	}
 	return c
+}
+
+// counted says how often the route went and changed.
+func (r *flapRecord) counted() string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		what string
+	}{{r.withdrawals, "withdrawal"}, {r.changes, "change"}} {
+		switch {
+		case p.n == 1:
+			parts = append(parts, "1 "+p.what)
+		case p.n > 1:
+			parts = append(parts, fmt.Sprintf("%d %ss", p.n, p.what))
+		}
+	}
+	if len(parts) == 0 {
+		return "announced again and again"
+	}
+	return strings.Join(parts, " and ")
 }
 
 // forgetFlaps begins anew, when penalties are counted by other parameters.

@@ -377,8 +377,14 @@ func (e *Engine) retireLater(r *record) {
 }
 
 func (e *Engine) say(event EventName, r *record) {
-	r.updated, r.said = e.clock, r.statement()
-	e.emit(Change{Event: event, Time: e.clock.UTC(), Incident: e.incident(r)})
+	c := Change{Event: event, Time: e.clock.UTC()}
+	now := r.statement()
+	if event == Updated {
+		c.Changed = now.since(r.said)
+	}
+	r.updated, r.said = e.clock, now
+	c.Incident = e.incident(r)
+	e.emit(c)
 }
 
 // Open gives the incidents that are open, in the order of their keys.

@@ -104,7 +104,9 @@ const (
 type Change struct {
 	Event    EventName `json:"event"`
 	Time     time.Time `json:"time"`
-	Incident Incident  `json:"incident"`
+	// Changed says in words what an update is about: "severity critical, was warning". Where it is empty, the summary says it.
+	Changed  []string `json:"changed,omitempty"`
+	Incident Incident `json:"incident"`
 }
 
 // Incident is what anywatch says about one thing that looks wrong. The JSON is the contract with users and programs; absent facts are null.

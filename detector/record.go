@@ -90,16 +90,6 @@ type cause struct {
 	void bool
 }
 
-// statement is what was last said of an incident; when it differs, an update is due.
-type statement struct {
-	severity  Severity
-	peak      int
-	offender  route.ASN
-	neighbor  route.ASN
-	rpkiState string
-	about     string // what else matters, in words
-}
-
 // open begins the incident's life, or its next one.
 func (r *record) open(now, since time.Time, table bool) {
 	if r.state == resolved {

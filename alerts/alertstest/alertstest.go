@@ -27,6 +27,12 @@ func Opened() detector.Change {
 func Updated(s detector.Severity, seeing int) detector.Change {
 	c := detector.Change{Event: detector.Updated, Time: opening.Add(time.Minute), Incident: hijack()}
 	i := &c.Incident
+	if s != i.Severity {
+		c.Changed = append(c.Changed, fmt.Sprintf("severity %s, was %s", s, i.Severity))
+	}
+	if seeing > i.Vantages.Peak {
+		c.Changed = append(c.Changed, fmt.Sprintf("seen by %d, was %d", seeing, i.Vantages.Peak))
+	}
 	i.Severity, i.Updated = s, c.Time
 	i.Vantages.Seeing, i.Vantages.Peak = seeing, seeing
 	i.Summary = fmt.Sprintf("AS64666 announces 192.0.2.0/24; expected AS64500. RPKI invalid (origin). Seen by %d of 40 vantages.", seeing)

@@ -72,7 +72,10 @@ func (l layout) update(b *strings.Builder, c detector.Change) {
 	if as := who(i); as != nobody {
 		text += "  " + as
 	}
-	if i.Vantages.Of > 0 {
+	switch {
+	case len(c.Changed) > 0:
+		text += "  " + strings.Join(c.Changed, "; ")
+	case i.Vantages.Of > 0:
 		text += fmt.Sprintf("  seen by %d of %d", i.Vantages.Seeing, i.Vantages.Of)
 	}
 	b.WriteString(l.paint(cut(alerts.Printable(text), l.width), dim))
