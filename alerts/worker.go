@@ -34,7 +34,7 @@ type worker struct {
 	followed  map[string]bool              // open incidents that the sink was told of
 	told      map[string]detector.Severity // the severity of each, as the sink knows it
 	refresher refresher
-	closing   bool                         // deliver what waits, without gathering, and end
+	closing   bool // deliver what waits, without gathering, and end
 	ended     bool
 
 	failures     int // in a row
