@@ -123,6 +123,27 @@ func changes(old, new *Set) iter.Seq2[VRP, bool] {
 	}
 }
 
+// Lost gives the VRPs of some trust anchors that the set has and a later one has not. ASPAs, which name no trust anchor, are not
+// among them.
+func (s *Set) Lost(later *Set, anchors []string) *Set {
+	names := unitedAnchors(s, later)
+	wanted := make([]bool, len(names))
+	for i, name := range names {
+		wanted[i] = slices.Contains(anchors, name)
+	}
+	out := &Set{anchors: names}
+	rest := later.numbered(names)
+	for _, r := range s.numbered(names) {
+		for len(rest) > 0 && rest[0].compare(r) < 0 {
+			rest = rest[1:]
+		}
+		if wanted[r.anchor] && (len(rest) == 0 || rest[0].compare(r) != 0) {
+			out.records = append(out.records, r)
+		}
+	}
+	return out
+}
+
 // unitedAnchors gives the names of the trust anchors of all the sets, sorted.
 func unitedAnchors(sets ...*Set) []string {
 	var names []string

@@ -57,6 +57,24 @@ func (s *Set) All() iter.Seq[VRP] {
 	}
 }
 
+// Anchors counts the VRPs of each trust anchor; those of which nobody said where they come from count under "".
+func (s *Set) Anchors() map[string]int {
+	out := map[string]int{}
+	if s == nil {
+		return out
+	}
+	counts := make([]int, len(s.anchors))
+	for _, r := range s.records {
+		counts[r.anchor]++
+	}
+	for i, n := range counts {
+		if n > 0 {
+			out[s.anchors[i]] = n
+		}
+	}
+	return out
+}
+
 // ASPAs gives the ASPAs in order of customer, one for each. The slice must not be changed.
 func (s *Set) ASPAs() []ASPA {
 	if s == nil {
@@ -227,6 +245,9 @@ func (s *Set) Current(now time.Time) *Set {
 		func(v VRP) bool { return !expired(v.Expires, now) },
 		func(a ASPA) bool { return !expired(a.Expires, now) })
 }
+
+// Expires tells whether any entry ever does.
+func (s *Set) Expires() bool { return !s.nextExpiry().IsZero() }
 
 // nextExpiry is when the first entry expires, zero when none ever does.
 func (s *Set) nextExpiry() time.Time {

@@ -51,6 +51,14 @@ func (x *SLURM) Apply(s *Set) *Set {
 	return Merge(rest, x.added)
 }
 
+// Assertions counts the VRPs and the ASPAs that are added.
+func (x *SLURM) Assertions() (vrps, aspas int) {
+	if x == nil {
+		return 0, 0
+	}
+	return x.added.Len(), len(x.added.ASPAs())
+}
+
 // ReadSLURM reads a file of exceptions, version 1 (RFC 8416) or 2 (with ASPAs, draft-ietf-sidrops-aspa-slurm). What concerns BGPsec
 // is accepted and does nothing. Anything that the format does not know is an error, as RFC 8416 section 3.2 demands: an exception
 // that is silently not made is worse than none. A list that is missing is an empty one.

@@ -59,6 +59,7 @@ func SourceStates() []SourceState {
 // SourceStatus is what is known of one cache or one file.
 type SourceStatus struct {
 	Name    string // as people know it: "cache 127.0.0.1:3323", "file vrps.json", "slurm exceptions.json"
+	Cache   bool   // it is an RPKI-to-Router cache, and no file
 	State   SourceState
 	Since   time.Time // when it came to be in this state
 	Updated time.Time // when its data were true: the last End of Data, the time of generation of a file; zero without data

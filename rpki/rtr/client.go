@@ -78,6 +78,9 @@ type Clock interface {
 	After(d time.Duration) (<-chan time.Time, func())
 }
 
+// SystemClock is the time of the machine.
+func SystemClock() Clock { return systemClock{} }
+
 type systemClock struct{}
 
 func (systemClock) Now() time.Time { return time.Now() }
