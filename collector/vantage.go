@@ -64,6 +64,8 @@ type Vantage struct {
 	Local route.ASN
 	// AllPaths tells that it looks past best paths (Add-Path): then the absence of a path means something.
 	AllPaths bool
+	// Role is what the sender is to the AS that it sends to: the peer to us, or with BMP to the monitored router.
+	Role Role
 }
 
 // Name is what people and the API call the vantage: bgp:rr1, bmp:ams-edge1/10.9.0.1/pre, rislive:rrc00/192.0.2.7, mrt:AS3356/192.0.2.7.

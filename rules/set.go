@@ -66,6 +66,7 @@ type Config struct {
 	Prefixes    []Prefix
 	Sites       []Site
 	Maintenance []Maintenance
+	Rules       []*Rule // the operator's own
 	Thresholds  Thresholds
 }
 
@@ -76,12 +77,14 @@ type Set struct {
 	prefixes    []*Prefix // in address order
 	sites       []Site    // in the order of the configuration: the first that fits has a path
 	maintenance []Maintenance
+	own         []*Rule // of the operator
+	subjects    subjects
 	trie        bart.Table[*Prefix]
 }
 
 // New compiles a set.
 func New(c Config) *Set {
-	s := &Set{Thresholds: c.Thresholds, asns: slices.Clone(c.ASNs), sites: slices.Clone(c.Sites), maintenance: slices.Clone(c.Maintenance)}
+	s := &Set{Thresholds: c.Thresholds, asns: slices.Clone(c.ASNs), sites: slices.Clone(c.Sites), maintenance: slices.Clone(c.Maintenance), own: slices.Clone(c.Rules)}
 	for i := range c.Prefixes {
 		p := &c.Prefixes[i]
 		s.prefixes = append(s.prefixes, p)

@@ -42,6 +42,7 @@ func (s *session) OnEstablished(corebgp.PeerConfig, corebgp.UpdateMessageWriter)
 		Scope:    s.nb.Scope,
 		Local:    s.nb.ASN,
 		AllPaths: s.carried != 0 && s.addPath == s.carried,
+		Role:     collector.RoleOf(s.peer.Role, s.peer.HasRole),
 	})
 	now := s.src.deps.Now()
 	s.since.Store(now.UnixNano())

@@ -228,8 +228,6 @@ func (s *session) describe() Session {
 	}
 	d.Established, d.Since = true, time.Unix(0, s.since.Load())
 	d.Families, d.AddPath, d.Restart = s.carried, s.addPath, s.peer.RestartTime
-	if roles := []string{"provider", "route server", "route server client", "customer", "peer"}; s.peer.HasRole && int(s.peer.Role) < len(roles) {
-		d.Role = roles[s.peer.Role]
-	}
+	d.Role = collector.RoleOf(s.peer.Role, s.peer.HasRole).String()
 	return d
 }

@@ -210,6 +210,9 @@ func (s *Stream) describe(v *view) {
 	if v.peer.told {
 		carried := open.Carried(v.peer.sent.Capabilities, v.peer.received.Capabilities).Unicast
 		vantage.AllPaths = carried != 0 && paths&carried == carried
+		if v.view != collector.LocRIB {
+			vantage.Role = collector.RoleOf(v.peer.received.Role, v.peer.received.HasRole)
+		}
 	}
 	if v.peer.filtered {
 		vantage.AllPaths = false // a path that is not there may have been left out
