@@ -68,6 +68,9 @@ type Config struct {
 	Maintenance []Maintenance
 	Rules       []*Rule // the operator's own
 	Thresholds  Thresholds
+	PeerLocks   []PeerLock
+	// Neighbors are the ASes of configured sessions.
+	Neighbors []route.ASN
 }
 
 // Set is the compiled watch, immutable.
@@ -79,18 +82,23 @@ type Set struct {
 	maintenance []Maintenance
 	own         []*Rule // of the operator
 	subjects    subjects
+	locks       []PeerLock
+	listed      map[route.ASN]bool // that the configuration names
+	carriers    map[route.ASN]bool // that are upstreams
 	trie        bart.Table[*Prefix]
 }
 
 // New compiles a set.
 func New(c Config) *Set {
 	s := &Set{Thresholds: c.Thresholds, asns: slices.Clone(c.ASNs), sites: slices.Clone(c.Sites), maintenance: slices.Clone(c.Maintenance), own: slices.Clone(c.Rules)}
+	s.locks = slices.Clone(c.PeerLocks)
 	for i := range c.Prefixes {
 		p := &c.Prefixes[i]
 		s.prefixes = append(s.prefixes, p)
 		s.trie.Insert(p.Prefix, p)
 	}
 	slices.SortFunc(s.prefixes, func(a, b *Prefix) int { return a.Prefix.Compare(b.Prefix) })
+	s.name(c)
 	return s
 }
 
