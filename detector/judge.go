@@ -24,6 +24,9 @@ type Case struct {
 	Site int
 	// RPKI is the verdict of origin validation.
 	RPKI rpki.Verdict
+
+	asked bool          // whether the operator's rules were asked
+	fits  []*rules.Rule // those that the route fits
 }
 
 // NewCase prepares a route for judgement.
@@ -77,6 +80,8 @@ type Finding struct {
 	RPKI    rpki.Verdict
 	// Note is what else the kind's words need.
 	Note string
+	// Facts led to it, beside those that every kind names: the declaration, the path and the VRPs.
+	Facts []string
 }
 
 // Detector is one way in which a route can look wrong.
@@ -110,6 +115,9 @@ func (c *Case) Judge() []Finding {
 		if f, why := d.Judge(c); why == "" {
 			out = append(out, f)
 		}
+	}
+	for _, r := range c.matching() {
+		out = append(out, c.ruleFinding(r))
 	}
 	return out
 }

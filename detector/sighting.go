@@ -160,7 +160,7 @@ func (s *sighting) statement(said statement) statement {
 	return now
 }
 
-func (s *sighting) headline() string { return byKind[s.finding.Kind].Says(&s.finding) }
+func (s *sighting) headline() string { return detectorOf(s.finding.Kind).Says(&s.finding) }
 
 func (s *sighting) was() string {
 	return fmt.Sprintf("%s It was seen by %d at most.", s.headline(), s.peak)

@@ -43,7 +43,7 @@ func (s *sighting) write(e *Engine, i *Incident) {
 	f, path := new(s.finding), s.path // copies: what is said stays as it was said
 	i.Prefix, i.Origin, i.Path, i.RPKI = &f.Prefix, &f.Origin, &path, e.rpki(f.RPKI)
 	i.Vantages = Vantages{Seeing: s.seeing(), Peak: s.peak, Of: e.couldSee(s)}
-	i.Evidence, i.Why, i.Actions = s.evidence(), s.why(), byKind[f.Kind].Actions(f, s.path)
+	i.Evidence, i.Why, i.Actions = s.evidence(), s.why(), detectorOf(f.Kind).Actions(f, s.path)
 	if len(f.Watched) > 0 {
 		i.Watched = &f.Watched[0].Prefix
 	}
@@ -53,7 +53,7 @@ func (s *sighting) write(e *Engine, i *Incident) {
 	if f.Site != "" {
 		i.Site = &f.Site
 	}
-	i.Summary = fmt.Sprintf("%s %s Seen by %d of %d vantages.", s.headline(), rpkiSentence(f.RPKI), i.Vantages.Seeing, i.Vantages.Of)
+	i.Summary = fmt.Sprintf("%s %s Seen by %d of %d vantages.", s.headline(), rpkiSentence(f), i.Vantages.Seeing, i.Vantages.Of)
 }
 
 // HumanDuration writes a duration as people say it, rounded: 41s, 2m13s, 3h5m, 2d4h.
@@ -111,9 +111,12 @@ func (e *Engine) rpki(v rpki.Verdict) RPKI {
 	return out
 }
 
-func rpkiSentence(v rpki.Verdict) string {
-	switch v.State {
+func rpkiSentence(f *Finding) string {
+	switch v := f.RPKI; v.State {
 	case rpki.Valid:
+		if f.declared() {
+			return "RPKI valid."
+		}
 		return "RPKI valid: a ROA authorises it, the configuration does not know it."
 	case rpki.Invalid:
 		return "RPKI invalid (" + v.Reason + ")."
@@ -140,7 +143,7 @@ func (s *sighting) why() []string {
 	if f.RPKI.State == rpki.NotFound {
 		why = append(why, "no VRP covers it")
 	}
-	return why
+	return append(why, f.Facts...)
 }
 
 // declaration says what the configuration declares that this kind contradicts.
