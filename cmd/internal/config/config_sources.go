@@ -92,6 +92,12 @@ type RTRCache struct {
 	Address string
 	// Transport is "tcp" or "tls".
 	Transport string
+	// Version is the highest version of the protocol to ask for: 1, or 2 for ASPAs.
+	Version uint8
+	// ServerName is what the certificate of a cache over TLS must be for; "" is the host of Address.
+	ServerName string
+	// CA signs that certificate, empty for those that the system trusts. Cert and Key are shown to the cache.
+	CA, Cert, Key File
 }
 
 // Detect holds the thresholds.

@@ -122,13 +122,21 @@ func (e ExaBGP) print() group { return group{{"command", e.Command}} }
 
 func (r RPKI) print() group {
 	return group{
-		{"caches", each(r.Caches, func(c RTRCache) group { return group{{"address", c.Address}, {"transport", plain(c.Transport)}} })},
+		{"caches", each(r.Caches, RTRCache.print)},
 		{"files", flowOf(r.Files, func(f File) string { return safe(f.Name) })},
 		{"slurm", r.SLURM.Name},
 		{"max_age", span(r.MaxAge)},
 		{"roa_expiry_warning", span(r.ROAExpiryWarning)},
 		{"max_drop", plain(r.MaxDrop.String())},
 	}
+}
+
+func (c RTRCache) print() group {
+	g := group{{"address", c.Address}, {"transport", plain(c.Transport)}, {"version", count(int(c.Version))}}
+	if c.Transport == "tls" {
+		g = append(g, group{{"server_name", c.ServerName}, {"ca_file", c.CA.Name}, {"cert_file", c.Cert.Name}, {"key_file", c.Key.Name}}...)
+	}
+	return g
 }
 
 func (d Detect) print() group {

@@ -174,16 +174,50 @@ func (r *reader) tls(s *section, clients bool) TLS {
 	return t
 }
 
+// hostName takes the name that a certificate is for; "" is that of the address.
+func hostName(w word) (string, *problem) {
+	if w.text == "" {
+		return "", nil
+	}
+	return label(w)
+}
+
+// cache reads one RPKI-to-Router cache. What is about certificates goes with TLS alone.
+func (r *reader) cache(s *section) RTRCache {
+	s.required("address", "write the host and port of the cache, as 127.0.0.1:3323")
+	c := RTRCache{
+		Address:    one(s, "address", "", endpoint),
+		Transport:  one(s, "transport", "tcp", enum("tcp", "tls")),
+		Version:    1,
+		ServerName: one(s, "server_name", "", hostName),
+		CA:         one(s, "ca_file", File{}, r.existing),
+		Cert:       one(s, "cert_file", File{}, r.existing),
+		Key:        one(s, "key_file", File{}, r.existing),
+	}
+	if one(s, "version", "1", enum("1", "2")) == "2" {
+		c.Version = 2
+	}
+	for _, key := range []string{"ca_file", "server_name", "cert_file", "key_file"} {
+		if c.Transport == "tcp" && s.has(key) && s.sound("transport") {
+			s.fault(key, "does nothing without TLS", "add transport: tls, or remove the key")
+		}
+	}
+	switch {
+	case !s.sound("cert_file") || !s.sound("key_file"):
+	case !c.Cert.IsZero() && c.Key.IsZero():
+		s.fault("cert_file", "stands without key_file", "name the file of the private key too")
+	case c.Cert.IsZero() && !c.Key.IsZero():
+		s.fault("key_file", "stands without cert_file", "name the file of the certificate too")
+	}
+	return c
+}
+
 // rpki reads where validated payloads come from, and how old they may be.
 func (r *reader) rpki(s *section) RPKI {
 	defer s.end()
 	var out RPKI
 	s.each("caches", "{address: 127.0.0.1:3323}", func(c *section) {
-		c.required("address", "write the host and port of the cache, as 127.0.0.1:3323")
-		out.Caches = append(out.Caches, RTRCache{
-			Address:   one(c, "address", "", endpoint),
-			Transport: one(c, "transport", "tcp", enum("tcp", "tls")),
-		})
+		out.Caches = append(out.Caches, r.cache(c))
 	})
 	out.Files = many(s, "files", func(w word) (File, *problem) {
 		if w.text == "" {
