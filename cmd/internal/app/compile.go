@@ -22,7 +22,17 @@ func Rules(c *config.Config) *rules.Set {
 			Sites:         p.Sites, MinSites: p.MinSites, Twin: p.Twin,
 		}
 	}
-	return rules.New(rules.Config{ASNs: c.ASNs, Prefixes: prefixes, Sites: sites(c.Sites), Maintenance: maintenance(c.Maintenance), Thresholds: thresholds(c.Detect)})
+	return rules.New(rules.Config{
+		ASNs: c.ASNs, Prefixes: prefixes, Sites: sites(c.Sites), Maintenance: maintenance(c.Maintenance), Rules: ownRules(c.Rules), Thresholds: thresholds(c.Detect),
+	})
+}
+
+func ownRules(list []config.Rule) []*rules.Rule {
+	out := make([]*rules.Rule, len(list))
+	for i, r := range list {
+		out[i] = &rules.Rule{Name: r.Name, When: r.When, Severity: string(r.Severity), Summary: r.Summary}
+	}
+	return out
 }
 
 func sites(list []config.Site) []rules.Site {

@@ -41,7 +41,7 @@ func (old sinkSet) routes(c *config.Config, log *slog.Logger) ([]alerts.Route, s
 			continue
 		}
 		set[s.Name] = use
-		routes = append(routes, routeTo(use.sink, s))
+		routes = append(routes, routeTo(use.sink, s, c.Rules))
 	}
 	return routes, set, nil
 }
@@ -88,10 +88,15 @@ func newSink(s config.Sink) (alerts.Sink, error) {
 	return nil, nil
 }
 
-func routeTo(sink alerts.Sink, s config.Sink) alerts.Route {
+func routeTo(sink alerts.Sink, s config.Sink, own []config.Rule) alerts.Route {
 	r := alerts.Route{Sink: sink, Prefixes: s.Prefixes, Sites: s.Sites}
 	for _, k := range s.Kinds {
 		r.Kinds = append(r.Kinds, detector.Kind(k))
+		if k == "rule:*" {
+			for _, rule := range own {
+				r.Kinds = append(r.Kinds, detector.RuleKind(rule.Name))
+			}
+		}
 	}
 	switch s.Severity {
 	case config.Critical:

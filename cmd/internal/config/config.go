@@ -7,8 +7,7 @@ import (
 	"time"
 
 	"anywatch/collector/route"
-
-	"github.com/bgpfix/bgpfix/filter"
+	"anywatch/rules/filter"
 )
 
 // Config is the effective configuration: what the file says, with every default filled in.
@@ -101,7 +100,7 @@ type Rule struct {
 	When     *filter.Filter
 	Text     string
 	Severity Severity
-	// Summary is compiled from SummaryText; nil when there is none.
+	// Summary is compiled from SummaryText, and executed with a rules.Matched; nil when there is none.
 	Summary     *template.Template
 	SummaryText string
 }

@@ -18,18 +18,21 @@ var kinds = []string{
 // sinkTypes are the keys one of which every sink has.
 var sinkTypes = []string{"slack", "alertmanager", "pagerduty", "webhook", "email", "syslog", "file", "exec"}
 
-// kindOf takes the name of a kind of incident.
+// kindOf takes the name of a kind of incident; rule:* are those of all rules.
 func kindOf(rules names) parseFunc[string] {
 	named := rules.reference()
 	return func(w word) (string, *problem) {
 		if rule, ok := strings.CutPrefix(w.text, "rule:"); ok {
+			if rule == "*" {
+				return w.text, nil
+			}
 			_, wrong := named(word{text: rule})
 			return w.text, wrong
 		}
 		if slices.Contains(kinds, w.text) {
 			return w.text, nil
 		}
-		remedy := "write one of " + strings.Join(kinds, ", ") + ", or rule:NAME"
+		remedy := "write one of " + strings.Join(kinds, ", ") + ", or rule:NAME, or rule:* for all rules"
 		if like := nearest(w.text, kinds); like != "" {
 			remedy = fmt.Sprintf("did you mean %q?", like)
 		}

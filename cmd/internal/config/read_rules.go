@@ -9,6 +9,9 @@ func (r *reader) rules(root *section) ([]Rule, names) {
 	rules, known, first := []Rule(nil), names{what: "rule", unsure: root.misspelt("rules")}, map[string]int{}
 	root.each("rules", `{name: through-64999, when: 'aspath ~ "64999"'}`, func(s *section) {
 		rule := Rule{Name: known.add(s, first)}
+		if rule.Name != "" && !ruleName.MatchString(rule.Name) {
+			s.fault("name", quote(rule.Name)+" can't be the name of a rule: the kind of its incidents is rule:NAME", "write letters, digits and dashes, as through-64999")
+		}
 		s.required("when", `write a filter, as 'aspath ~ "64999"'`)
 		when := one(s, "when", condition{}, bgpfilter)
 		rule.When, rule.Text = when.filter, when.text

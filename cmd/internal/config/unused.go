@@ -56,7 +56,6 @@ var idle = []feature{
 	{pattern: "rpki.max_age", text: "old data is still used to judge routes"},
 	{pattern: "rpki.roa_expiry_warning", text: "ROAs that expire are not announced yet"},
 	{pattern: "rpki.max_drop", text: "a trust anchor that loses VRPs is not noticed yet"},
-	{pattern: "rules", text: "rules are not applied yet"},
 	{pattern: "alerts.repeat", text: "open incidents are not repeated yet"},
 	{pattern: "alerts.sinks[].alertmanager", text: "this sink sends nothing yet"},
 	{pattern: "alerts.sinks[].pagerduty", text: "this sink sends nothing yet"},

@@ -106,8 +106,8 @@ func TestFilters(t *testing.T) {
 
 func TestTemplates(t *testing.T) {
 	checks(t, "template", sentence,
-		[]string{"", "text", "{{.Prefix}} by {{.Origin}}", "{{with .Site}}at {{.}}{{end}}", "{{range .Path}}{{.X}}{{end}}", "{{.RPKI.State}}", "{{if .Site}}a{{else}}b{{end}}"},
-		[]string{"{{", "{{.Prefx}}", "{{nofunction}}", "{{if .Sit}}a{{end}}", "{{if true}}{{.No}}{{end}}", `{{printf "%s" .No}}`, "{{end}}"})
+		[]string{"", "text", "{{.Prefix}} by {{.Origin}}", "{{with .Site}}at {{.}}{{end}}", "{{range .Path}}{{.}}{{end}}", "{{.RPKI}}", "{{with .Path}}{{index . 0}}{{end}}", "{{if .Site}}a{{else}}b{{end}}"},
+		[]string{"{{", "{{.Prefx}}", "{{nofunction}}", "{{if .Sit}}a{{end}}", "{{if true}}{{.No}}{{end}}", `{{printf "%s" .No}}`, "{{end}}", "{{range .Path}}{{.X}}{{end}}", "{{.RPKI.State}}", "{{index .Path 0}}", "{{index .Path 9}}", "{{with .Site}}{{.Prefix}}{{end}}", `{{template "x"}}`})
 }
 
 func TestStoreURLs(t *testing.T) {
