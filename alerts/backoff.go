@@ -15,6 +15,8 @@ const (
 	triesAtTheFront = 5
 	// patience is how long a sink may fail until what waits for it is condensed.
 	patience = time.Minute
+	// troubledAfter is how long a sink may fail until others are told of it.
+	troubledAfter = 5 * time.Minute
 )
 
 // backoff gives how long to wait after so many failures in a row: doubling, and spread between half and the whole by chance in [0,1), so

@@ -14,23 +14,42 @@ func (w *worker) deliver(ctx context.Context, b *batch) {
 	if len(entries) > 0 {
 		err = sink.Notify(ctx, notification(entries))
 	}
+	if news := w.conclude(ctx, b, entries, err); news != nil {
+		w.trouble(w.name, news.err)
+	}
+}
+
+// standing is news of a sink: it is in trouble, or with a nil error is so no more.
+type standing struct{ err error }
+
+// conclude draws the consequences of a delivery, and gives the news of the sink's standing, if there are any.
+func (w *worker) conclude(ctx context.Context, b *batch, entries []*entry, err error) *standing {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.inHand = 0
 	now := w.clock.Now()
+	was := w.troubled
 	switch permanent, wait := verdict(err); {
 	case err == nil:
 		w.delivered(entries, now)
+		w.settle(Sent, b.entries)
+		w.troubled = w.troubled && len(entries) == 0
 	case ctx.Err() != nil:
 		w.queue.putBack(b)
 	case permanent:
 		w.giveUp(b, "a notification was refused and is lost", err)
+		w.troubled = true
 	case now.Sub(b.first) >= giveUpAfter:
 		w.giveUp(b, "a notification could not be delivered for too long and is lost", err)
 	default:
 		w.retry(b, err, wait, now)
+		w.troubled = w.troubled || now.Sub(w.failingSince) >= troubledAfter
 	}
 	w.showDepth()
+	if was == w.troubled {
+		return nil
+	}
+	return &standing{err}
 }
 
 // choose gives what of a batch the sink is told, after its manner.
@@ -43,12 +62,12 @@ func (w *worker) choose(b *batch) (Sink, []*entry) {
 	var chosen []*entry
 	said := make(map[string]detector.Severity)
 	for _, e := range b.entries {
-		i := &e.change.Incident
+		i := &e.Change.Incident
 		last, known := said[i.ID]
-		if !known {
-			last, known = w.told[i.ID]
+		if f := w.followed[i.ID]; !known && f != nil && f.told {
+			last, known = f.severity, true
 		}
-		if e.change.Event == detector.Updated && known && last == i.Severity {
+		if e.Change.Event == detector.Updated && known && last == i.Severity && !e.reminder {
 			continue
 		}
 		said[i.ID] = i.Severity
@@ -60,7 +79,8 @@ func (w *worker) choose(b *batch) (Sink, []*entry) {
 func notification(entries []*entry) Notification {
 	n := Notification{Changes: make([]detector.Change, len(entries))}
 	for i, e := range entries {
-		n.Changes[i] = e.change
+		n.Changes[i] = e.Change
+		n.Reminder = n.Reminder || e.reminder
 	}
 	return n
 }
@@ -69,8 +89,8 @@ func notification(entries []*entry) Notification {
 func (w *worker) delivered(entries []*entry, now time.Time) {
 	for _, e := range entries {
 		w.metrics.sent.Inc()
-		w.metrics.latency.Observe(now.Sub(e.at).Seconds())
-		w.note(e)
+		w.metrics.latency.Observe(now.Sub(e.At).Seconds())
+		w.note(e, now)
 		w.keep(e, now)
 	}
 	if w.failures > 0 {
@@ -79,22 +99,33 @@ func (w *worker) delivered(entries []*entry, now time.Time) {
 	w.failures, w.notBefore = 0, time.Time{}
 }
 
-// note remembers the severity that the sink knows of an open incident.
-func (w *worker) note(e *entry) {
-	if e.change.Event == detector.Resolved {
-		delete(w.told, e.change.Incident.ID)
-	} else {
-		w.told[e.change.Incident.ID] = e.change.Incident.Severity
+// note remembers what the sink knows of an open incident, and forgets one whose end it knows.
+func (w *worker) note(e *entry, now time.Time) {
+	f := w.followed[e.Change.Incident.ID]
+	if f == nil {
+		return
+	}
+	if e.Change.Event != detector.Resolved {
+		f.told, f.severity, f.word = true, e.Change.Incident.Severity, now
+		return
+	}
+	f.told = false
+	w.release(e)
+}
+
+// release forgets an incident with its end, unless it has come back since.
+func (w *worker) release(e *entry) {
+	if f := w.followed[e.Change.Incident.ID]; f != nil && f.over && e.Change.Event == detector.Resolved {
+		delete(w.followed, e.Change.Incident.ID)
 	}
 }
 
 // giveUp counts and logs what will not be delivered.
 func (w *worker) giveUp(b *batch, what string, err error) {
 	w.metrics.failed.Add(float64(len(b.entries)))
+	w.settle(Failed, b.entries)
 	for _, e := range b.entries {
-		if e.change.Event == detector.Resolved {
-			delete(w.told, e.change.Incident.ID)
-		}
+		w.release(e)
 	}
 	w.log.Error(what, "incidents", incidents(b), "error", err)
 	w.failures, w.notBefore = 0, time.Time{}
@@ -122,7 +153,7 @@ func (w *worker) retry(b *batch, err error, wait time.Duration, now time.Time) {
 		w.queue.putBack(b)
 	}
 	if w.failing(now) {
-		w.metrics.condensed.Add(float64(w.queue.condenseAll()))
+		w.condensed(w.queue.condenseAll())
 	}
 }
 
@@ -134,7 +165,7 @@ func incidents(b *batch) []string {
 	var ids []string
 	seen := make(map[string]bool)
 	for _, e := range b.entries {
-		id := e.change.Incident.ID
+		id := e.Change.Incident.ID
 		if seen[id] {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"anywatch/detector"
@@ -22,6 +23,13 @@ type Config struct {
 	Routes []Route
 	// GroupWait is how long what belongs together is gathered before it is told; 0 tells at once.
 	GroupWait time.Duration
+	// Repeat is how long after the last word of it people are reminded of an incident that is open and that nobody acknowledged; 0 is never.
+	Repeat time.Duration
+	// Journal keeps what happens and what sinks have yet to be told; nil keeps nothing.
+	Journal Journal
+	// Trouble is called when a sink refuses for good what it is told, or has failed for long, and with a nil error when it takes
+	// notifications again. It may wait for whoever calls Handle.
+	Trouble func(sink string, err error)
 	// QueueLimit is how many changes may wait for one sink; 0 means DefaultQueueLimit.
 	QueueLimit int
 	Clock      Clock
@@ -33,8 +41,10 @@ type Config struct {
 
 // Dispatcher hands the changes of incidents to the sinks that are to hear of them.
 type Dispatcher struct {
-	config Config
-	wg     sync.WaitGroup
+	config   Config
+	wg       sync.WaitGroup
+	recorder *recorder // nil without a journal
+	seq      atomic.Uint64
 
 	mu      sync.RWMutex
 	workers []*worker
@@ -67,11 +77,56 @@ func New(c Config) (*Dispatcher, error) {
 	if c.Chance == nil {
 		c.Chance = rand.Float64
 	}
-	d := &Dispatcher{config: c, lost: make(map[string]int), closing: make(chan struct{}), finished: make(chan struct{})}
+	if c.Trouble == nil {
+		c.Trouble = func(string, error) {}
+	}
+	var rec *recorder
+	if c.Journal != nil {
+		rec = newRecorder()
+	} else {
+		c.Journal = noJournal{}
+	}
+	d := &Dispatcher{config: c, recorder: rec, lost: make(map[string]int), closing: make(chan struct{}), finished: make(chan struct{})}
 	for _, r := range c.Routes {
-		d.workers = append(d.workers, newWorker(r, &d.config))
+		d.workers = append(d.workers, d.newWorker(r))
 	}
 	return d, nil
+}
+
+// newWorker makes what delivers to one sink.
+func (d *Dispatcher) newWorker(r Route) *worker {
+	w := newWorker(r, &d.config)
+	w.escalate = d.escalate
+	return w
+}
+
+// Restore takes over, before Run, what the process before had yet to tell, and what its sinks know. What waits for a sink that is not
+// configured any more is settled as failed, and that is logged.
+func (d *Dispatcher) Restore(b Backlog) {
+	d.seq.Store(b.Last)
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	byName := make(map[string]*worker)
+	for _, w := range d.workers {
+		byName[w.name] = w
+	}
+	for _, k := range b.Told {
+		if w := byName[k.Sink]; w != nil {
+			w.knows(k)
+		}
+	}
+	orphans := make(map[string][]uint64)
+	for _, k := range b.Pending {
+		if w := byName[k.Sink]; w != nil {
+			w.resume(k)
+		} else {
+			orphans[k.Sink] = append(orphans[k.Sink], k.Seq)
+		}
+	}
+	for _, sink := range slices.Sorted(maps.Keys(orphans)) {
+		d.config.Log.Warn("notifications wait for a sink that is not configured any more; they are dropped", "sink", sink, "notifications", len(orphans[sink]))
+		d.config.Journal.Settle(sink, Failed, orphans[sink])
+	}
 }
 
 func checkRoutes(groupWait time.Duration, routes []Route) error {
@@ -93,13 +148,48 @@ func checkRoutes(groupWait time.Duration, routes []Route) error {
 	return nil
 }
 
-// Handle takes a change of an incident and returns at once, whatever the sinks do. The changes of one incident must come in order, and must
-// not be altered afterwards, nor what they point to.
+// Handle takes a change of an incident and returns at once, whatever the sinks and the disk do. The changes of one incident must come in order,
+// and must not be altered afterwards, nor what they point to.
 func (d *Dispatcher) Handle(c detector.Change) {
+	if d.recorder == nil || !d.recorder.put(c) {
+		d.pass([]detector.Change{c})
+	}
+}
+
+// pass has changes kept together with who is to be told of them, and then queues them for the sinks.
+func (d *Dispatcher) pass(changes []detector.Change) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	var tell []Kept
+	var to []*worker
+	for _, c := range changes {
+		for _, w := range d.workers {
+			if w.hears(c) {
+				tell = append(tell, d.kept(w.name, c))
+				to = append(to, w)
+			}
+		}
+	}
+	d.config.Journal.Record(changes, tell)
+	for i, w := range to {
+		w.offer(tell[i])
+	}
+}
+
+func (d *Dispatcher) kept(sink string, c detector.Change) Kept {
+	return Kept{Seq: d.seq.Add(1), Sink: sink, At: d.config.Clock.Now(), Change: c}
+}
+
+// escalate tells a sink of an incident that it does not hear of by itself.
+func (d *Dispatcher) escalate(to string, c detector.Change) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	for _, w := range d.workers {
-		w.offer(c)
+		if w.name == to && w.adopts(c) {
+			k := d.kept(to, c)
+			d.config.Journal.Record(nil, []Kept{k})
+			w.offer(k)
+		}
 	}
 }
 
@@ -128,6 +218,9 @@ func (d *Dispatcher) start(ctx context.Context, cancel context.CancelFunc) error
 		return errors.New("alerts: the dispatcher runs already or was closed; make a new one")
 	}
 	d.ctx, d.cancel = ctx, cancel
+	if d.recorder != nil {
+		go d.recorder.run(d.pass)
+	}
 	for _, w := range d.workers {
 		d.launch(w)
 	}
@@ -148,6 +241,7 @@ func (d *Dispatcher) launch(w *worker) {
 
 // stop takes no more sinks and asks the workers to finish.
 func (d *Dispatcher) stop() {
+	d.finishRecording()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
@@ -158,6 +252,24 @@ func (d *Dispatcher) stop() {
 		w.close()
 	}
 	close(d.closing)
+}
+
+// finishRecording has what was handed over kept and queued before the workers end.
+func (d *Dispatcher) finishRecording() {
+	if d.recorder == nil {
+		return
+	}
+	d.recorder.close()
+	d.mu.RLock()
+	running := d.ctx != nil
+	d.mu.RUnlock()
+	if running {
+		<-d.recorder.done
+		return
+	}
+	if changes, _ := d.recorder.take(); len(changes) > 0 {
+		d.pass(changes)
+	}
 }
 
 // Close delivers what waits, without gathering any longer, until all is delivered or ctx ends; then Run returns. The error tells how many
@@ -196,7 +308,11 @@ func (d *Dispatcher) undelivered() error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(d.lost)) {
 		if n := d.lost[name]; n > 0 {
-			errs = append(errs, fmt.Errorf("alerts: %d notifications were not delivered to %s before the end", n, name))
+			text := "alerts: %d notifications were not delivered to %s before the end"
+			if d.recorder != nil {
+				text += "; they are kept, and delivered after the next start"
+			}
+			errs = append(errs, fmt.Errorf(text, n, name))
 		}
 	}
 	return errors.Join(errs...)
@@ -204,7 +320,7 @@ func (d *Dispatcher) undelivered() error {
 
 // Reload puts other routes in force. A sink whose name stays keeps what waits for it and what it was told; give the same Sink again where its
 // own settings are the same, because it may remember what it said. A sink whose name is gone is told what waits for it, and no more.
-func (d *Dispatcher) Reload(groupWait time.Duration, routes []Route) error {
+func (d *Dispatcher) Reload(groupWait, repeat time.Duration, routes []Route) error {
 	if err := checkRoutes(groupWait, routes); err != nil {
 		return err
 	}
@@ -213,7 +329,7 @@ func (d *Dispatcher) Reload(groupWait time.Duration, routes []Route) error {
 	if d.closed {
 		return errors.New("alerts: the dispatcher was closed; make a new one")
 	}
-	d.config.GroupWait, d.config.Routes = groupWait, routes
+	d.config.GroupWait, d.config.Repeat, d.config.Routes = groupWait, repeat, routes
 	old := make(map[string]*worker)
 	for _, w := range d.workers {
 		old[w.name] = w
@@ -222,12 +338,12 @@ func (d *Dispatcher) Reload(groupWait time.Duration, routes []Route) error {
 	for _, r := range routes {
 		w := old[r.Sink.Name()]
 		if w == nil {
-			w = newWorker(r, &d.config)
+			w = d.newWorker(r)
 			if d.ctx != nil {
 				d.launch(w)
 			}
 		}
-		w.adopt(r, groupWait)
+		w.adopt(r, groupWait, repeat)
 		delete(old, w.name)
 		d.workers = append(d.workers, w)
 	}

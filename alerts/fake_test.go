@@ -106,7 +106,11 @@ func line(n alerts.Notification) string {
 			words[i] += fmt.Sprintf("(%d)", c.Incident.Reopened)
 		}
 	}
-	return strings.Join(words, ", ")
+	text := strings.Join(words, ", ")
+	if n.Reminder {
+		text = "again: " + text
+	}
+	return text
 }
 
 // change makes a change of an incident. The options set what matters to a test.

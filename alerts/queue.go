@@ -4,8 +4,6 @@ import (
 	"container/list"
 	"slices"
 	"time"
-
-	"anywatch/detector"
 )
 
 // queue holds what waits for one sink: batches in the order in which they come due, each with its changes in the order in which they
@@ -37,10 +35,23 @@ func (b *batch) tried() bool { return !b.first.IsZero() }
 
 // entry is one change that waits.
 type entry struct {
-	change detector.Change
-	at     time.Time // since when
-	batch  *batch
-	gone   bool // condensed or dropped: skipped when the batch is taken
+	Kept
+	// also are the numbers of newer changes that were merged into this one.
+	also     []uint64
+	reminder bool // nothing new: people are told again
+	batch    *batch
+	gone     bool // condensed or dropped: skipped when the batch is taken
+}
+
+// seqs adds the numbers under which the journal knows what entries hold.
+func seqs(entries []*entry) (out []uint64) {
+	for _, e := range entries {
+		if e.Seq != 0 {
+			out = append(out, e.Seq)
+		}
+		out = append(out, e.also...)
+	}
+	return out
 }
 
 func newQueue() *queue {
@@ -49,8 +60,8 @@ func newQueue() *queue {
 
 // push adds a change to the batch of its kin that is still gathering, else to a new one that comes due at the given time. An empty key
 // stands for itself.
-func (q *queue) push(c detector.Change, key string, now, due time.Time) {
-	b := q.join(c.Incident.ID, key)
+func (q *queue) push(e *entry, key string, due time.Time) {
+	b := q.join(e.Change.Incident.ID, key)
 	if b == nil {
 		b = &batch{key: key, due: due}
 		q.append(b)
@@ -58,7 +69,7 @@ func (q *queue) push(c detector.Change, key string, now, due time.Time) {
 			q.gathering[key] = b
 		}
 	}
-	e := &entry{change: c, at: now, batch: b}
+	e.batch, e.gone = b, false
 	b.entries = append(b.entries, e)
 	b.live++
 	q.index(e)
@@ -84,6 +95,20 @@ func (q *queue) join(id, key string) *batch {
 	return b
 }
 
+// beside adds a change to the batch in which another incident waits, if that was not tried yet and nothing older of its own incident waits.
+func (q *queue) beside(e *entry, incident string) bool {
+	waiting := q.byIncident[incident]
+	if len(waiting) == 0 || waiting[0].batch.tried() || len(q.byIncident[e.Change.Incident.ID]) > 0 {
+		return false
+	}
+	b := waiting[0].batch
+	e.batch = b
+	b.entries = append(b.entries, e)
+	b.live++
+	q.index(e)
+	return true
+}
+
 // due gives when the first batch comes due; false when nothing waits.
 func (q *queue) due() (time.Time, bool) {
 	if first := q.batches.Front(); first != nil {
@@ -98,7 +123,7 @@ func (q *queue) take() *batch {
 	q.unlink(b)
 	b.entries = slices.DeleteFunc(b.entries, func(e *entry) bool { return e.gone })
 	for _, e := range b.entries {
-		id := e.change.Incident.ID
+		id := e.Change.Incident.ID
 		if rest := q.byIncident[id][1:]; len(rest) > 0 { // it is the first: nothing of its incident stands before it
 			q.byIncident[id] = rest
 		} else {
@@ -114,7 +139,7 @@ func (q *queue) putBack(b *batch) {
 	q.first--
 	b.order, b.place = q.first, q.batches.PushFront(b)
 	for _, e := range slices.Backward(b.entries) {
-		id := e.change.Incident.ID
+		id := e.Change.Incident.ID
 		q.byIncident[id] = slices.Insert(q.byIncident[id], 0, e)
 	}
 	q.depth += len(b.entries)
@@ -124,8 +149,8 @@ func (q *queue) putBack(b *batch) {
 func (q *queue) yield(b *batch, now time.Time) {
 	var behind []*entry
 	for _, e := range b.entries {
-		behind = append(behind, q.byIncident[e.change.Incident.ID]...)
-		q.drop(e.change.Incident.ID)
+		behind = append(behind, q.byIncident[e.Change.Incident.ID]...)
+		q.drop(e.Change.Incident.ID)
 	}
 	b.tries = 0
 	q.append(b)
@@ -133,18 +158,19 @@ func (q *queue) yield(b *batch, now time.Time) {
 		q.index(e)
 	}
 	for _, e := range behind {
-		q.push(e.change, e.batch.key, e.at, now)
+		again := *e // the batch that it left still holds it
+		q.push(&again, e.batch.key, now)
 	}
 }
 
-// drop removes all that waits of an incident, and gives how many changes that were.
-func (q *queue) drop(id string) int {
+// drop removes all that waits of an incident, and gives it.
+func (q *queue) drop(id string) []*entry {
 	entries := q.byIncident[id]
 	for _, e := range entries {
 		q.leave(e)
 	}
 	delete(q.byIncident, id)
-	return len(entries)
+	return entries
 }
 
 // oldest names the incident that waits longest. There must be one.
@@ -153,7 +179,7 @@ func (q *queue) oldest() string {
 	for b.entries[0].gone {
 		b.entries = b.entries[1:]
 	}
-	return b.entries[0].change.Incident.ID
+	return b.entries[0].Change.Incident.ID
 }
 
 // append places a batch at the end.
@@ -164,7 +190,7 @@ func (q *queue) append(b *batch) {
 
 // index counts an entry as waiting, behind the others of its incident.
 func (q *queue) index(e *entry) {
-	id := e.change.Incident.ID
+	id := e.Change.Incident.ID
 	q.byIncident[id] = append(q.byIncident[id], e)
 	q.depth++
 }

@@ -25,7 +25,10 @@ func TestTheQueueKeepsTheOrderOfEveryIncident(t *testing.T) {
 			case action < 5:
 				given[id]++
 				c := detector.Change{Event: randomEvent(r), Incident: detector.Incident{ID: id, Updated: time.Unix(int64(given[id]), 0)}}
-				q.push(c, []string{"", "k", "l"}[r.IntN(3)], now, now.Add(5*time.Second))
+				e := &entry{Kept: Kept{At: now, Change: c}}
+				if r.IntN(4) > 0 || !q.beside(e, fmt.Sprint(r.IntN(6))) {
+					q.push(e, []string{"", "k", "l"}[r.IntN(3)], now.Add(5*time.Second))
+				}
 			case action < 8 && b == nil && q.depth > 0:
 				b = q.take()
 				b.first = now
@@ -56,7 +59,7 @@ func randomEvent(r *rand.Rand) detector.EventName {
 func inOrder(t *testing.T, seed uint64, b *batch, last map[string]int) {
 	t.Helper()
 	for _, e := range b.entries {
-		id, n := e.change.Incident.ID, int(e.change.Incident.Updated.Unix())
+		id, n := e.Change.Incident.ID, int(e.Change.Incident.Updated.Unix())
 		if n <= last[id] {
 			t.Fatalf("seed %d: change %d of incident %s leaves after change %d", seed, n, id, last[id])
 		}
@@ -76,7 +79,7 @@ func balanced(t *testing.T, seed uint64, q *queue) {
 				continue
 			}
 			live++
-			byIncident[e.change.Incident.ID] = append(byIncident[e.change.Incident.ID], e)
+			byIncident[e.Change.Incident.ID] = append(byIncident[e.Change.Incident.ID], e)
 		}
 		if live == 0 || live != b.live {
 			t.Fatalf("seed %d: a batch says it has %d entries, it has %d", seed, b.live, live)

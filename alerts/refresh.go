@@ -30,13 +30,13 @@ func (w *worker) keep(e *entry, now time.Time) {
 		return
 	}
 	r := &w.refresher
-	if e.change.Event == detector.Resolved {
-		delete(r.open, e.change.Incident.ID)
+	if e.Change.Event == detector.Resolved {
+		delete(r.open, e.Change.Incident.ID)
 	} else {
 		if r.open == nil {
 			r.open = make(map[string]detector.Change)
 		}
-		r.open[e.change.Incident.ID] = e.change
+		r.open[e.Change.Incident.ID] = e.Change
 	}
 	switch {
 	case len(r.open) == 0:

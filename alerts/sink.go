@@ -22,6 +22,10 @@ type Sink interface {
 type Manner struct {
 	// Alone asks for each change by itself and at once, as a log or a program wants it. Otherwise what belongs together is gathered.
 	Alone bool
+	// Record says that the sink keeps a record for programs: it is told everything, also what is silenced or explained by another incident.
+	Record bool
+	// Reminders says that the sink speaks to people, who are told again of what they have left open.
+	Reminders bool
 	// Updates are the changes of an open incident that the sink is told.
 	Updates Updates
 }
@@ -41,6 +45,8 @@ const (
 // they happened. The changes are shared between sinks and not to be altered.
 type Notification struct {
 	Changes []detector.Change
+	// Reminder says that nothing is new: this is still open, and nobody has acknowledged it.
+	Reminder bool
 }
 
 // Latest gives the newest change of each incident, in the order in which the incidents first appear.

@@ -23,16 +23,20 @@ type worker struct {
 	chance  func() float64
 	limit   int
 	metrics sinkMetrics
-	wake    chan struct{}
+	journal Journal
+	trouble func(sink string, err error)
+	// escalate tells another sink.
+	escalate func(to string, c detector.Change)
+	wake     chan struct{}
 
 	mu        sync.Mutex
 	route     Route
 	manner    Manner
 	groupWait time.Duration
+	repeat    time.Duration
 	queue     *queue
-	inHand    int                          // changes that the sink is being told
-	followed  map[string]bool              // open incidents that the sink was told of
-	told      map[string]detector.Severity // the severity of each, as the sink knows it
+	inHand    int                // changes that the sink is being told
+	followed  map[string]*follow // the incidents that the sink hears of, by id
 	refresher refresher
 	closing   bool // deliver what waits, without gathering, and end
 	ended     bool
@@ -40,7 +44,8 @@ type worker struct {
 	failures     int // in a row
 	failingSince time.Time
 	notBefore    time.Time
-	lost         int // given up because the queue was full, and not yet logged
+	troubled     bool // and trouble was told
+	lost         int  // given up because the queue was full, and not yet logged
 	lossLogged   time.Time
 }
 
@@ -48,65 +53,86 @@ func newWorker(r Route, c *Config) *worker {
 	name := r.Sink.Name()
 	return &worker{
 		name: name, clock: c.Clock, log: c.Log.With("sink", name), chance: c.Chance, limit: c.QueueLimit, metrics: c.Metrics.of(name),
+		journal: c.Journal, trouble: c.Trouble,
 		wake:  make(chan struct{}, 1),
-		route: r, manner: r.Sink.Manner(), groupWait: c.GroupWait,
-		queue: newQueue(), followed: make(map[string]bool), told: make(map[string]detector.Severity),
+		route: r, manner: r.Sink.Manner(), groupWait: c.GroupWait, repeat: c.Repeat,
+		queue: newQueue(), followed: make(map[string]*follow),
 	}
 }
 
-// offer queues a change if the sink is to hear of it. It never waits for the sink.
-func (w *worker) offer(c detector.Change) {
+// offer queues what the sink is to be told. It never waits for the sink.
+func (w *worker) offer(k Kept) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.hears(&c) {
-		return
-	}
+	id := k.Change.Incident.ID
 	if w.ended {
 		w.metrics.failed.Inc()
-		w.log.Error("a notification came after the sink was closed and is lost", "incident", c.Incident.ID, "event", c.Event)
+		w.log.Error("a notification came after the sink was closed; without a journal it is lost", "incident", id, "event", k.Change.Event)
 		return
 	}
 	now := w.clock.Now()
-	if w.manner.Alone {
-		w.queue.push(c, "", now, now)
-	} else {
-		w.queue.push(c, together(&c.Incident), now, now.Add(w.groupWait))
-	}
-	w.relieve(c.Incident.ID, now)
+	w.enqueue(&entry{Kept: k}, now.Add(w.groupWait))
+	w.relieve(id, now)
 	w.showDepth()
 	w.nudge()
 }
 
-// hears tells whether the sink is told of a change. What it was once told it follows to the end, whatever becomes of it.
-func (w *worker) hears(c *detector.Change) bool {
-	id := c.Incident.ID
-	if !w.followed[id] && !w.route.Matches(&c.Incident) {
-		return false
+// enqueue puts an entry beside its kin.
+func (w *worker) enqueue(e *entry, due time.Time) {
+	if w.manner.Alone {
+		w.queue.push(e, "", e.At)
+		return
 	}
-	if c.Event == detector.Resolved {
-		delete(w.followed, id)
-	} else {
-		w.followed[id] = true
+	f := w.followed[e.Change.Incident.ID]
+	if f == nil { // it is over, and the sink was never told
+		f = &follow{kin: w.route.kin(&e.Change.Incident)}
 	}
-	return true
+	if f.root != "" && w.queue.beside(e, f.root) {
+		return
+	}
+	w.queue.push(e, f.kin, due)
+}
+
+// resume queues what the process before had not delivered. It has waited long enough.
+func (w *worker) resume(k Kept) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.follow(k.Change)
+	w.enqueue(&entry{Kept: k}, w.clock.Now())
+	w.relieve(k.Change.Incident.ID, w.clock.Now())
+	w.showDepth()
 }
 
 // relieve condenses when the sink is behind, and makes room when the queue is full: what waits longest goes, counted and logged.
 func (w *worker) relieve(id string, now time.Time) {
 	switch {
 	case w.queue.depth == crowd:
-		w.metrics.condensed.Add(float64(w.queue.condenseAll()))
+		w.condensed(w.queue.condenseAll())
 	case w.queue.depth > crowd || w.failing(now):
-		w.metrics.condensed.Add(float64(w.queue.condense(id)))
+		w.condensed(w.queue.condense(id))
 	}
 	for w.queue.depth > w.limit {
 		oldest := w.queue.oldest()
-		n := w.queue.drop(oldest)
-		delete(w.told, oldest)
-		w.metrics.failed.Add(float64(n))
-		w.lost += n
+		gone := w.queue.drop(oldest)
+		delete(w.followed, oldest)
+		w.settle(Failed, gone)
+		w.metrics.failed.Add(float64(len(gone)))
+		w.lost += len(gone)
 	}
 	w.logLoss(now)
+}
+
+// condensed counts and settles what something newer contains.
+func (w *worker) condensed(gone []*entry) {
+	w.metrics.condensed.Add(float64(len(gone)))
+	w.settle(Condensed, gone)
+}
+
+// settle tells the journal what became of entries.
+func (w *worker) settle(what Outcome, entries []*entry) {
+	if list := seqs(entries); len(list) > 0 {
+		w.journal.Settle(w.name, what, list)
+	}
 }
 
 func (w *worker) logLoss(now time.Time) {
@@ -131,10 +157,11 @@ func (w *worker) nudge() {
 }
 
 // adopt puts another route to a sink of the same name in force; what waits stays.
-func (w *worker) adopt(r Route, groupWait time.Duration) {
+func (w *worker) adopt(r Route, groupWait, repeat time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.route, w.manner, w.groupWait = r, r.Sink.Manner(), groupWait
+	w.route, w.manner, w.groupWait, w.repeat = r, r.Sink.Manner(), groupWait, repeat
+	w.nudge()
 }
 
 // close lets the goroutine deliver what waits and end.
@@ -156,9 +183,7 @@ func (w *worker) run(ctx context.Context) int {
 			w.deliver(ctx, b)
 			continue
 		}
-		if again := w.refresh(ctx); wait == 0 || again > 0 && again < wait {
-			wait = again
-		}
+		wait = sooner(sooner(wait, w.refresh(ctx)), w.remind())
 		var due <-chan time.Time
 		if wait > 0 {
 			due = w.clock.After(wait)
@@ -170,6 +195,14 @@ func (w *worker) run(ctx context.Context) int {
 		}
 	}
 	return w.abandon()
+}
+
+// sooner gives the shorter of two waits; zero is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // next gives the batch that is due, or how long to wait for one: zero means until something comes.
@@ -209,8 +242,12 @@ func (w *worker) abandon() int {
 	if n == 0 {
 		return 0
 	}
-	w.log.Error("notifications were not delivered before the end and are lost", "lost", n, "oldest", w.queue.oldest())
-	w.metrics.failed.Add(float64(n))
+	if w.journal != (noJournal{}) {
+		w.log.Warn("notifications were not delivered before the end; they are kept, and delivered after the next start", "kept", n, "oldest", w.queue.oldest())
+	} else {
+		w.log.Error("notifications were not delivered before the end and are lost", "lost", n, "oldest", w.queue.oldest())
+		w.metrics.failed.Add(float64(n))
+	}
 	w.queue = newQueue()
 	w.showDepth()
 	return n

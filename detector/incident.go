@@ -52,6 +52,13 @@ const (
 	RPKIInvalid     Kind = "rpki-invalid"
 )
 
+// The kinds about the way of a route whose origin is allowed.
+const (
+	UnexpectedUpstream Kind = "unexpected-upstream"
+	ForgedPath         Kind = "forged-path"
+	RouteLeak          Kind = "route-leak"
+)
+
 // The kinds about sites.
 const (
 	SiteMissing      Kind = "site-missing"
@@ -81,9 +88,18 @@ const (
 	StaleVantage Kind = "stale-vantage"
 )
 
+// The kinds about the RPKI itself.
+const (
+	RPKIStale      Kind = "rpki-stale"
+	RPKIAnchorDrop Kind = "rpki-anchor-drop"
+	ROAChanged     Kind = "roa-changed"
+	ROAExpiring    Kind = "roa-expiring"
+	ROAMissing     Kind = "roa-missing"
+)
+
 // Kinds lists all kinds that there are.
 func Kinds() []Kind {
-	kinds := []Kind{FeedLost, PrefixLimit, StaleVantage, SiteMissing, SiteInconsistent, TooFewSites, TwinMismatch, Flapping, AnnouncedUnhealthy, HealthyWithdrawn, VisibilityLoss, Zombie, CatchmentShift}
+	kinds := []Kind{FeedLost, PrefixLimit, StaleVantage, SiteMissing, SiteInconsistent, TooFewSites, TwinMismatch, Flapping, AnnouncedUnhealthy, HealthyWithdrawn, VisibilityLoss, Zombie, CatchmentShift, RPKIStale, RPKIAnchorDrop, ROAChanged, ROAExpiring, ROAMissing}
 	for _, d := range Detectors() {
 		kinds = append(kinds, d.Kind)
 	}
@@ -102,8 +118,8 @@ const (
 
 // Change is one event of an incident with the incident as it then stood: one line of output, one notification.
 type Change struct {
-	Event    EventName `json:"event"`
-	Time     time.Time `json:"time"`
+	Event EventName `json:"event"`
+	Time  time.Time `json:"time"`
 	// Changed says in words what an update is about: "severity critical, was warning". Where it is empty, the summary says it.
 	Changed  []string `json:"changed,omitempty"`
 	Incident Incident `json:"incident"`
@@ -120,7 +136,8 @@ type Incident struct {
 	// Prefixes are all that the incident is about, where it is about more than one: a site that lost many at once.
 	Prefixes []netip.Prefix `json:"prefixes,omitempty"`
 	Site     *string        `json:"site"`
-	// Subject is what the incident is about where that is neither prefix nor site: a feed (bgp:rr1), a vantage.
+	// Subject is what the incident is about where that is neither prefix nor site: a feed (bgp:rr1), a vantage, a source of VRPs, a trust anchor; or
+	// beside its prefix a VRP.
 	Subject  *string     `json:"subject"`
 	Origin   *route.ASN  `json:"origin"`
 	Offender *route.ASN  `json:"offender"`
@@ -132,6 +149,10 @@ type Incident struct {
 	Why      []string    `json:"why"`
 	Actions  []string    `json:"actions"`
 
+	// Labels are those of the watched prefix, as the configuration gives them.
+	Labels map[string]string `json:"labels,omitempty"`
+	// ExplainedBy is the id of an open incident from which this one follows: a lost site explains that too few are left. It is told with that one.
+	ExplainedBy *string `json:"explained_by,omitempty"`
 	// PreExisting says that what opened the incident stood in the tables that the vantages sent at first: it is older than our watching.
 	PreExisting bool `json:"pre_existing"`
 	// Resolution says in words why the incident resolved.

@@ -26,13 +26,14 @@ func (d *Daemon) Reload(ctx context.Context, c *config.Config) (err error) {
 			kept.close(d.sinks, d.log) // those that were made for nothing
 		}
 	}()
-	if _, _, err = readVRPFiles(c); err != nil {
+	vrps, err := d.keeper.Prepare(vrpSources(c))
+	if err != nil {
 		return err
 	}
 	if err = d.feeds.reload(c); err != nil {
 		return err
 	}
-	if err = d.alerts.Reload(c.Alerts.GroupWait, append(routes, d.options.Sinks...)); err != nil {
+	if err = d.alerts.Reload(c.Alerts.GroupWait, c.Alerts.Repeat, append(routes, d.options.Sinks...)); err != nil {
 		return err
 	}
 	d.sinks.close(kept, d.log)
@@ -43,7 +44,7 @@ func (d *Daemon) Reload(ctx context.Context, c *config.Config) (err error) {
 	d.flaps.follow(c)
 	d.owner.ask(func(e *detector.Engine) { e.SetRules(set, d.now()) })
 	d.health.Set(checks(c))
-	d.restartKeeper(ctx, c)
+	d.keeper.Apply(vrps)
 	if grew(Rules(old), set) {
 		d.feeds.refresh(ctx)
 	}
@@ -55,21 +56,6 @@ func (d *Daemon) Reload(ctx context.Context, c *config.Config) (err error) {
 
 // ReloadFailed notes that a configuration could not even be read.
 func (d *Daemon) ReloadFailed() { d.metrics.reloadedAt(d.now(), false) }
-
-// restartKeeper follows the caches and files of the new configuration. The VRPs that are known stay in use until the new sources have told theirs.
-func (d *Daemon) restartKeeper(ctx context.Context, c *config.Config) {
-	if d.stopKeeper != nil {
-		d.stopKeeper()
-	}
-	if err := d.keeper.load(c); err != nil { // it was read a moment ago
-		d.log.Error("VRPs were not reloaded; the old ones stay in use", "error", err)
-	}
-	if d.stopKeeper == nil {
-		return // the daemon is only starting: Run begins to follow them, by this configuration
-	}
-	ctx, d.stopKeeper = context.WithCancel(ctx)
-	go d.keeper.run(ctx, c)
-}
 
 // grew tells whether the new rules watch something that the old ones did not: then routes that were passed over must come again.
 func grew(old, new *rules.Set) bool {

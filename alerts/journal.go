@@ -1,0 +1,53 @@
+package alerts
+
+import (
+	"time"
+
+	"anywatch/detector"
+)
+
+// Kept is one change that a sink is to be told, as a journal keeps it.
+type Kept struct {
+	// Seq numbers what sinks are to be told, rising, over all sinks and restarts; zero is what no journal keeps.
+	Seq    uint64
+	Sink   string
+	At     time.Time // since when it waits
+	Change detector.Change
+}
+
+// Outcome is what became of something that a sink was to be told.
+type Outcome string
+
+// The outcomes.
+const (
+	Sent      Outcome = "sent"      // the sink took it
+	Failed    Outcome = "failed"    // given up: refused, too old, or there was no room
+	Condensed Outcome = "condensed" // contained in something newer that the sink is told
+)
+
+// Journal keeps on disk what happened and what sinks have yet to be told, so that the end of the process loses nothing. Every method
+// returns within bounded time, whatever the disk does: when it can't keep something it says so to people by itself, and alerting goes on
+// from memory.
+type Journal interface {
+	// Record keeps changes and who is to be told of them, all or nothing. When it returns they are safe, or can't be kept.
+	Record(changes []detector.Change, tell []Kept)
+	// Settle notes what became of something that a sink was to be told. It does not wait for the disk: after a crash the sink may be told
+	// again, under the same key.
+	Settle(sink string, what Outcome, seqs []uint64)
+}
+
+// Backlog is what a journal knows of the sinks when the process starts.
+type Backlog struct {
+	// Last is the highest number that was given.
+	Last uint64
+	// Pending is what sinks have yet to be told, in the order of the numbers.
+	Pending []Kept
+	// Told are the open incidents that sinks know of: the newest change of each that was delivered.
+	Told []Kept
+}
+
+// noJournal keeps nothing.
+type noJournal struct{}
+
+func (noJournal) Record([]detector.Change, []Kept) {}
+func (noJournal) Settle(string, Outcome, []uint64) {}
