@@ -133,7 +133,7 @@ func TestWrongTemplates(t *testing.T) {
 		"{{.Prefix":       "line 1: ",
 		"a\n{{.Prefiks}}": "Prefiks",
 		`{{define "title"}}{{.Site.Nope}}{{end}}`: "Nope",
-		`{{define "title"}} {{end}}`:              "is empty",
+		`{{define "title"}}{{""}}{{end}}`:         "is empty",
 		`{{define "body"}}x{{end}}`:               "neither title nor text",
 		``:                                        "neither title nor text",
 		`x {{define "text"}}y{{end}}`:             "outside",
