@@ -15,8 +15,9 @@ import (
 // maxMessage bounds what is read of one message; a longer one ends the connection, while one longer than MaxLine is only passed over.
 const maxMessage = 4 << 20
 
-// connection is one connection to the server. Its own goroutine reads and deals with what came, at once and in its order; a second one keeps
-// it: subscribes, asks whether the server is there, and closes it when it is not.
+// connection is one connection to the server. Its own goroutine deals with what came, at once and in its order; a second one keeps it:
+// subscribes, asks whether the server is there, and closes it when it is not. That the octets come off the network meanwhile is the websocket's
+// business.
 type connection struct {
 	source  *Source
 	in      *collector.Intake

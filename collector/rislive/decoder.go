@@ -94,7 +94,7 @@ func (d *Decoder) Vantages() []*collector.Vantage {
 // Line takes one message, with or without its envelope; an empty line is nothing. What has no credible time of its own gets that of its arrival.
 // It returns a *Malformed or a *collector.Malformed for a message that was passed over, and any other error when the stream must end.
 func (d *Decoder) Line(ctx context.Context, line []byte, arrived time.Time) error {
-	if len(bytes.TrimSpace(line)) == 0 {
+	if len(line) == 0 || line[0] != '{' && len(bytes.TrimSpace(line)) == 0 {
 		return nil
 	}
 	d.in.Tally.Messages++

@@ -105,21 +105,6 @@ type glue struct {
 	next         member
 }
 
-// matches tells whether the octets begin with the glue. Near the end of a message it may say no where the truth is yes.
-func (g *glue) matches(b []byte) bool {
-	if len(b) < 16 {
-		return false
-	}
-	differ := (le64(b)^g.words[0])&g.masks[0] | (le64(b[8:])^g.words[1])&g.masks[1]
-	if g.n > 16 {
-		if len(b) < 24 {
-			return false
-		}
-		differ |= (le64(b[16:]) ^ g.words[2]) & g.masks[2]
-	}
-	return differ == 0 && g.n > 0
-}
-
 // learn remembers the octets, up to 24 of them.
 func (g *glue) learn(b []byte, next member) {
 	if len(b) > 24 {
@@ -137,15 +122,25 @@ func (g *glue) learn(b []byte, next member) {
 
 func le64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
 
-// member goes from the end of one member's value, or from the beginning of an object, to the value of the next member.
+// member goes from the end of one member's value, or from the beginning of an object, to the value of the next member. The words are compared
+// here and not in a function of their own because calling one for every member of every message costs more than the comparison. Near the end of
+// a message there are not enough octets to compare, and the glue is read as if it were new.
 func (s *scanner) member(i int, after member) (member, int) {
-	g := &s.glue[after]
-	if g.matches(s.b[i:]) {
-		if v := i + g.n; v < len(s.b) && s.b[v] > ' ' {
-			return g.next, v
-		}
+	g, b := &s.glue[after], s.b[i:]
+	if len(b) < 16 || g.n == 0 || g.n >= len(b) {
+		return s.newMember(i, after)
 	}
-	return s.newMember(i, after)
+	differ := (le64(b)^g.words[0])&g.masks[0] | (le64(b[8:])^g.words[1])&g.masks[1]
+	if g.n > 16 {
+		if len(b) < 24 {
+			return s.newMember(i, after)
+		}
+		differ |= (le64(b[16:]) ^ g.words[2]) & g.masks[2]
+	}
+	if differ != 0 || b[g.n] <= ' ' {
+		return s.newMember(i, after)
+	}
+	return g.next, i + g.n
 }
 
 // newMember reads the glue octet by octet, and remembers it.

@@ -11,9 +11,11 @@ import (
 	"time"
 )
 
-// Conn is a connection. One goroutine reads, with Fill and Next; the other methods are safe for concurrent use.
+// Conn is a connection. One goroutine takes the messages, with Fill and Next; the other methods are safe for concurrent use. What comes
+// off the network is read ahead of them by a goroutine of the connection's own, which ends with CloseNow or with the stream.
 type Conn struct {
 	stream   io.ReadWriteCloser
+	ahead    *ahead
 	frames   *frames
 	patience time.Duration
 	ended    error // what Next found, for all calls after it
@@ -31,7 +33,7 @@ var errClosing = errors.New("the connection is being closed")
 const bufferSize = 256 << 10
 
 func newConn(stream io.ReadWriteCloser, limits Limits) *Conn {
-	return &Conn{stream: stream, frames: newFrames(limits.Message, bufferSize), patience: limits.Patience}
+	return &Conn{stream: stream, ahead: newAhead(stream, bufferSize), frames: newFrames(limits.Message, bufferSize), patience: limits.Patience}
 }
 
 // Fill waits until something comes off the network. What Next gave before is no longer valid then.
@@ -39,12 +41,9 @@ func (c *Conn) Fill() error {
 	if c.ended != nil {
 		return c.ended
 	}
-	n, err := c.stream.Read(c.frames.room())
+	n, err := c.ahead.Read(c.frames.room())
 	c.frames.filled(n)
-	switch {
-	case n > 0:
-		return nil // if there was an error too, it comes again
-	case errors.Is(err, io.EOF):
+	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("the server ended the connection: %w", err)
 	}
 	return err
@@ -113,7 +112,10 @@ func (c *Conn) Close(code uint16, reason string, wait time.Duration) {
 }
 
 // CloseNow closes the network connection. Everything that waits for it returns.
-func (c *Conn) CloseNow() { _ = c.stream.Close() } // whoever reads or writes sees what is wrong
+func (c *Conn) CloseNow() {
+	_ = c.stream.Close() // whoever reads or writes sees what is wrong
+	c.ahead.stop()
+}
 
 // sayClose sends a close frame, once; whether it arrives makes no difference to a connection that ends.
 func (c *Conn) sayClose(code uint16, reason string) {
