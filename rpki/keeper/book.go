@@ -15,6 +15,7 @@ type book struct {
 	slurm       *exceptions // nil when there is none
 	differences map[pair]rpki.Difference
 	last        built
+	at          time.Time // of the last snapshot
 }
 
 // pair names two sources, whichever comes first.
@@ -60,6 +61,7 @@ func (b *book) best() *source {
 
 // snapshot lets time pass and gives what is known now. The drops that time has made believable are in it once.
 func (b *book) snapshot(now time.Time) rpki.Snapshot {
+	b.at = now
 	for _, s := range b.all() {
 		s.expire(now)
 		s.age(b.config.MaxAge, now)
@@ -125,11 +127,11 @@ func (b *book) sameSources(inputs []rpki.Source) bool {
 	return slices.EqualFunc(b.last.table.Sources(), inputs, func(a rpki.SourceInfo, in rpki.Source) bool { return a.Name == in.Name })
 }
 
-// due is when time alone will change something; zero is never.
-func (b *book) due(now time.Time) time.Time {
+// due is when time alone changes something after the last snapshot; zero is never.
+func (b *book) due() time.Time {
 	next := b.last.table.NextExpiry()
 	add := func(at time.Time) {
-		if at.After(now) && (next.IsZero() || at.Before(next)) {
+		if at.After(b.at) && (next.IsZero() || at.Before(next)) {
 			next = at
 		}
 	}

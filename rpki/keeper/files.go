@@ -23,7 +23,6 @@ const (
 // watch calls look with the files that were written or replaced, and now and then with none, until ctx ends. The folders are
 // watched, because validators replace their files by renaming.
 func watch(ctx context.Context, log *slog.Logger, paths []string, look func(written []string)) {
-	look(nil) // what changed since it was read
 	names := map[string]string{}
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -33,6 +32,7 @@ func watch(ctx context.Context, log *slog.Logger, paths []string, look func(writ
 		defer w.Close()
 		names = watched(w, log, paths)
 	}
+	look(nil) // what was written since it was read and before it was watched
 	quiet := time.NewTimer(settle)
 	quiet.Stop()
 	poll := time.NewTicker(again)

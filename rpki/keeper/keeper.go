@@ -77,7 +77,7 @@ type Plan struct {
 func (k *Keeper) Prepare(c Config) (*Plan, error) {
 	p := &Plan{config: c}
 	k.mu.Lock()
-	known := k.known()
+	known, exceptions := k.known()
 	k.mu.Unlock()
 	for _, cache := range c.Caches {
 		if _, err := cache.settings(); err != nil {
@@ -92,26 +92,26 @@ func (k *Keeper) Prepare(c Config) (*Plan, error) {
 		p.files = append(p.files, r)
 	}
 	if c.SLURM != (File{}) {
-		if p.slurm = readSLURM(c.SLURM); p.slurm.err != nil && !known[c.SLURM.Path] {
+		if p.slurm = readSLURM(c.SLURM); p.slurm.err != nil && exceptions != c.SLURM {
 			return nil, p.slurm.err
 		}
 	}
 	return p, nil
 }
 
-// known gives the paths of the files of which there are data.
-func (k *Keeper) known() map[string]bool {
-	known := map[string]bool{}
+// known gives the paths of the files of which there are VRPs, and the file of exceptions if it is in force.
+func (k *Keeper) known() (files map[string]bool, slurm File) {
+	files = map[string]bool{}
 	for _, f := range k.book.files {
-		known[f.file.Path] = f.set() != nil
+		files[f.file.Path] = f.set() != nil
 	}
-	if x := k.book.slurm; x != nil {
-		known[x.file.Path] = known[x.file.Path] || x.slurm != nil
+	if x := k.book.slurm; x != nil && x.slurm != nil {
+		slurm = x.file
 	}
-	return known
+	return files, slurm
 }
 
-// Apply puts a configuration in force. Caches and files that were there before go on undisturbed.
+// Apply puts a configuration in force. Caches and files that were there before go on undisturbed; what is named twice is taken once.
 func (k *Keeper) Apply(p *Plan) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -120,9 +120,14 @@ func (k *Keeper) Apply(p *Plan) {
 	k.book.config = p.config
 	k.book.caches, k.book.files = nil, nil
 	for _, c := range p.config.Caches {
-		k.book.caches = append(k.book.caches, cacheOf(old.caches, c, now))
+		if at := func(s *source) bool { return s.cache.Address == c.Address }; !slices.ContainsFunc(k.book.caches, at) {
+			k.book.caches = append(k.book.caches, cacheOf(old.caches, c, now))
+		}
 	}
 	for i, f := range p.config.Files {
+		if at := func(s *source) bool { return s.file.Path == f.Path }; slices.ContainsFunc(k.book.files, at) {
+			continue
+		}
 		s := newFile(f, now)
 		if at := slices.IndexFunc(old.files, func(o *source) bool { return o.file == f }); at >= 0 {
 			s = old.files[at]
@@ -240,6 +245,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 	k.running = ctx
 	k.follow()
+	k.publish() // whoever listens may have begun after Apply
 	k.mu.Unlock()
 	defer k.stop()
 	for {
@@ -262,12 +268,11 @@ func (k *Keeper) Run(ctx context.Context) error {
 func (k *Keeper) alarm() (<-chan time.Time, func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := k.o.Clock.Now()
-	at := k.book.due(now)
+	at := k.book.due()
 	if at.IsZero() {
 		return nil, func() {}
 	}
-	return k.o.Clock.After(max(at.Sub(now), 0))
+	return k.o.Clock.After(max(at.Sub(k.o.Clock.Now()), 0))
 }
 
 // stop waits for all that Run has started.

@@ -29,7 +29,7 @@ func (k *Keeper) reportSource(old, s rpki.SourceStatus, now time.Time) {
 	log := k.o.Log.With("source", s.Name)
 	switch {
 	case s.State == rpki.SourceBroken && s.Err != old.Err:
-		log.Error("a file can't be read; what it held before stays in use", "error", s.Err)
+		log.Error("VRPs were not reloaded; the old ones stay in use", "error", s.Err)
 	case s.State == rpki.SourceFresh && old.State == rpki.SourceBroken:
 		log.Info("the file can be read again", "vrps", s.VRPs, "aspas", s.ASPAs)
 	case s.State == rpki.SourceFresh && s.Err != "" && s.Err != old.Err:

@@ -352,6 +352,21 @@ func TestASPA(t *testing.T) {
 	p.expectError(wire.ErrWithdrawUnk)
 }
 
+// A cache whose ASPAs are in the form of an older draft, with flags and a count before the customer, is asked for VRPs alone.
+func TestASPAOfOlderDraft(t *testing.T) {
+	b := start(t, func(c *Client) { c.MaxVersion = 2 })
+	p := b.accept()
+	p.expectReset(2)
+	p.send(response(2, 7), prefix(2, 1, lan4), unhex(t, "020b000000000018010000020000fde90000fbf40000fbf5"), end(2, 7, 1))
+	p.expectError(wire.ErrASPAProvList)
+	p = b.accept() // at once
+	p.expectReset(1)
+	p.send(response(1, 7), announce(lan4), end(1, 7, 1))
+	if s := b.fresh(); s.Version != 1 || s.Err != "" {
+		t.Errorf("status %+v", s)
+	}
+}
+
 func TestBackoff(t *testing.T) {
 	failed := errors.New("no route")
 	attempts := make(chan struct{}, 100)

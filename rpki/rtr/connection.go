@@ -116,15 +116,24 @@ func (c *connection) keep(ctx context.Context) error {
 			err = c.tick()
 		}
 		if err != nil {
-			return c.reject(err)
+			return c.withoutASPA(c.reject(err))
 		}
 	}
+}
+
+// withoutASPA goes back to version 1 when a cache sends ASPAs in another form than that of the draft: older caches do, whose drafts had
+// other forms. What they say of origins must not be lost with it.
+func (c *connection) withoutASPA(err error) error {
+	if fault := (*protocolError)(nil); c.version == 2 && errors.As(err, &fault) && fault.aspa {
+		return &downgrade{to: 1, why: err.Error() + "; going on without ASPAs"}
+	}
+	return err
 }
 
 // ended explains the end of the connection.
 func (c *connection) ended() error {
 	if fault := (*protocolError)(nil); errors.As(c.readErr, &fault) {
-		return c.reject(fault)
+		return c.withoutASPA(c.reject(fault))
 	}
 	err := fmt.Errorf("the connection ended: %w", c.readErr)
 	if !c.heard {

@@ -64,6 +64,7 @@ type protocolError struct {
 	code uint16 // RFC 8210 section 12
 	text string
 	raw  []byte // the beginning of the PDU that has it
+	aspa bool   // that is an ASPA
 }
 
 // Error says what the cache did wrong.
@@ -101,6 +102,7 @@ func readPDU(r *bufio.Reader) (pdu, error) {
 func quoting(err error, raw []byte) error {
 	if e, ok := err.(*protocolError); ok {
 		e.raw = append([]byte(nil), raw[:min(len(raw), quoteSize)]...)
+		e.aspa = raw[1] == wire.PDUAspa && len(raw) > headerSize
 	}
 	return err
 }
