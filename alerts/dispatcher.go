@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"anywatch/detector"
@@ -44,7 +43,6 @@ type Dispatcher struct {
 	config   Config
 	wg       sync.WaitGroup
 	recorder *recorder // nil without a journal
-	seq      atomic.Uint64
 
 	mu      sync.RWMutex
 	workers []*worker
@@ -103,7 +101,6 @@ func (d *Dispatcher) newWorker(r Route) *worker {
 // Restore takes over, before Run, what the process before had yet to tell, and what its sinks know. What waits for a sink that is not
 // configured any more is settled as failed, and that is logged.
 func (d *Dispatcher) Restore(b Backlog) {
-	d.seq.Store(b.Last)
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	byName := make(map[string]*worker)
@@ -177,7 +174,7 @@ func (d *Dispatcher) pass(changes []detector.Change) {
 }
 
 func (d *Dispatcher) kept(sink string, c detector.Change) Kept {
-	return Kept{Seq: d.seq.Add(1), Sink: sink, At: d.config.Clock.Now(), Change: c}
+	return Kept{Sink: sink, At: d.config.Clock.Now(), Change: c}
 }
 
 // escalate tells a sink of an incident that it does not hear of by itself.
@@ -186,9 +183,9 @@ func (d *Dispatcher) escalate(to string, c detector.Change) {
 	defer d.mu.RUnlock()
 	for _, w := range d.workers {
 		if w.name == to && w.adopts(c) {
-			k := d.kept(to, c)
-			d.config.Journal.Record(nil, []Kept{k})
-			w.offer(k)
+			tell := []Kept{d.kept(to, c)}
+			d.config.Journal.Record(nil, tell)
+			w.offer(tell[0])
 		}
 	}
 }

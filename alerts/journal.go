@@ -8,7 +8,7 @@ import (
 
 // Kept is one change that a sink is to be told, as a journal keeps it.
 type Kept struct {
-	// Seq numbers what sinks are to be told, rising, over all sinks and restarts; zero is what no journal keeps.
+	// Seq is the number under which the journal keeps it, rising with each sink, over restarts too; zero is what no journal keeps.
 	Seq    uint64
 	Sink   string
 	At     time.Time // since when it waits
@@ -29,7 +29,8 @@ const (
 // returns within bounded time, whatever the disk does: when it can't keep something it says so to people by itself, and alerting goes on
 // from memory.
 type Journal interface {
-	// Record keeps changes and who is to be told of them, all or nothing. When it returns they are safe, or can't be kept.
+	// Record keeps changes and who is to be told of them, all or nothing, and fills in the numbers. When it returns they are safe, or can't be
+	// kept.
 	Record(changes []detector.Change, tell []Kept)
 	// Settle notes what became of something that a sink was to be told. It does not wait for the disk: after a crash the sink may be told
 	// again, under the same key.
@@ -38,8 +39,6 @@ type Journal interface {
 
 // Backlog is what a journal knows of the sinks when the process starts.
 type Backlog struct {
-	// Last is the highest number that was given.
-	Last uint64
 	// Pending is what sinks have yet to be told, in the order of the numbers.
 	Pending []Kept
 	// Told are the open incidents that sinks know of: the newest change of each that was delivered.

@@ -31,8 +31,9 @@ func (j *journal) Record(_ []detector.Change, tell []alerts.Kept) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.records++
-	for _, k := range tell {
-		j.last = max(j.last, k.Seq)
+	for i := range tell {
+		j.last++
+		tell[i].Seq = j.last
 	}
 	j.pending = append(j.pending, tell...)
 }
@@ -57,7 +58,7 @@ func (j *journal) Settle(sink string, what alerts.Outcome, seqs []uint64) {
 func (j *journal) backlog() alerts.Backlog {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return alerts.Backlog{Last: j.last, Pending: slices.Clone(j.pending), Told: slices.Clone(j.told)}
+	return alerts.Backlog{Pending: slices.Clone(j.pending), Told: slices.Clone(j.told)}
 }
 
 // books gives what became of everything, and what still waits.

@@ -40,7 +40,7 @@ func New(name, path string) (*Sink, error) {
 func (s *Sink) Name() string { return s.name }
 
 // Manner asks for every change by itself, at once.
-func (s *Sink) Manner() alerts.Manner { return alerts.Manner{Alone: true} }
+func (s *Sink) Manner() alerts.Manner { return alerts.Manner{Alone: true, Record: true} }
 
 // Notify appends each change as one line, written at once, so that another writer's lines do not mix with it.
 func (s *Sink) Notify(_ context.Context, n alerts.Notification) error {

@@ -51,6 +51,28 @@ func (s *Sink) follow(ctx context.Context, changes []detector.Change) error {
 	return err
 }
 
+// remind says again in the threads, for all the channel to see, what is still open.
+func (s *Sink) remind(ctx context.Context, changes []detector.Change) error {
+	for _, c := range changes {
+		p := s.posts[c.Incident.ID]
+		if p == nil || p.ts == "" {
+			return s.follow(ctx, changes) // of a run before: a post of its own reminds as well
+		}
+		if text := clip(stillOpen(c), limitItem); !slices.Contains(p.answers, text) {
+			p.answers, p.aloud = append(p.answers, text), true
+		}
+		if err := s.bring(ctx, p); err != nil {
+			return judge(err)
+		}
+	}
+	return nil
+}
+
+// stillOpen reminds of an incident.
+func stillOpen(c detector.Change) string {
+	return fmt.Sprintf("%s Still open, and nobody has acknowledged it: %s", sign(c), c.Incident.Summary)
+}
+
 // formerLife tells that the post is about what the incident was before it came back. What came back is a post of its own: a changed one
 // would call nobody.
 func (p *post) formerLife(i *detector.Incident) bool {

@@ -92,9 +92,9 @@ func (s *Sink) Name() string { return s.name }
 // severity is worth one; with a token the message is changed in place.
 func (s *Sink) Manner() alerts.Manner {
 	if s.webhook != nil {
-		return alerts.Manner{Updates: alerts.SeverityUpdates}
+		return alerts.Manner{Updates: alerts.SeverityUpdates, Reminders: true}
 	}
-	return alerts.Manner{Updates: alerts.EveryUpdate}
+	return alerts.Manner{Updates: alerts.EveryUpdate, Reminders: true}
 }
 
 // String names the sink and where it posts to, without secrets.
@@ -108,6 +108,8 @@ func (s *Sink) Notify(ctx context.Context, n alerts.Notification) error {
 	var err error
 	if s.webhook != nil {
 		err = s.postToWebhook(ctx, n)
+	} else if n.Reminder {
+		err = s.remind(ctx, n.Changes)
 	} else {
 		err = s.follow(ctx, n.Changes)
 	}

@@ -125,6 +125,25 @@ func TestAHigherSeverityIsSaidAloudInTheThread(t *testing.T) {
 	w.expect(change)
 }
 
+// What is left open is said again where all can see it, once for each reminder.
+func TestReminders(t *testing.T) {
+	w := open(t)
+	s := w.bot(t)
+	tell(t, s, alertstest.Opened())
+	if err := s.Notify(t.Context(), alerts.Notification{Changes: []detector.Change{alertstest.Opened()}, Reminder: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.expect(post, post)
+	if m := w.messages[1]; m.thread != w.messages[0].ts || !m.broadcast || !strings.HasPrefix(m.text, "▲ Still open, and nobody has acknowledged it: AS64666") {
+		t.Errorf("the reminder is %+v", m)
+	}
+	w = open(t)
+	if err := w.hook(t).Notify(t.Context(), alerts.Notification{Changes: []detector.Change{alertstest.Opened()}, Reminder: true}); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, w.messages[0], "Still open, and not acknowledged: ▲ *OPENED* critical")
+}
+
 // What was told together stays one message: changed as its incidents go on, and answered once for all that end together.
 func TestAGroupIsOneMessage(t *testing.T) {
 	w := open(t)

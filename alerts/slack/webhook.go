@@ -16,9 +16,12 @@ import (
 // postToWebhook posts a notification as one message.
 func (s *Sink) postToWebhook(ctx context.Context, n alerts.Notification) error {
 	latest := n.Latest()
-	off := false
+	off, text := false, headline(latest)
+	if n.Reminder {
+		text = clipLine("Still open, and not acknowledged: " + text)
+	}
 	body, err := json.Marshal(slackapi.WebhookMessage{
-		Text: headline(latest), Attachments: []slackapi.Attachment{attachment(latest)}, Parse: "none", UnfurlLinks: &off, UnfurlMedia: &off,
+		Text: text, Attachments: []slackapi.Attachment{attachment(latest)}, Parse: "none", UnfurlLinks: &off, UnfurlMedia: &off,
 	})
 	if err != nil {
 		return alerts.Permanent(fmt.Errorf("the message can't be written as JSON: %w", err))

@@ -44,7 +44,7 @@ func New(name string, out io.Writer, o Options) *Sink {
 func (s *Sink) Name() string { return s.name }
 
 // Manner asks for every change by itself, at once: somebody is watching.
-func (s *Sink) Manner() alerts.Manner { return alerts.Manner{Alone: true} }
+func (s *Sink) Manner() alerts.Manner { return alerts.Manner{Alone: true, Record: true} }
 
 // Notify prints the changes. A terminal that is gone does not come back, so its error is permanent.
 func (s *Sink) Notify(_ context.Context, n alerts.Notification) error {
