@@ -155,6 +155,7 @@ func (s *Set) Matching(p netip.Prefix, a *route.Attrs) []*Rule {
 		}
 		if err != nil {
 			r.failed(fmt.Errorf("rule %s: %w", r.Name, err))
+			continue
 		}
 		if fits {
 			out = append(out, r)
