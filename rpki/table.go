@@ -35,6 +35,7 @@ type SourceInfo struct {
 // Table answers whether routes are authorised. It never changes; nil is the table that holds nothing.
 type Table struct {
 	set     *Set
+	whole   *Set                // before exceptions
 	trie    *bart.Table[uint32] // of each prefix the place of its first record
 	claims  []claim             // of each record
 	sources []SourceInfo
@@ -64,7 +65,8 @@ func Build(now time.Time, exceptions *SLURM, sources ...Source) *Table {
 		t.sources = append(t.sources, SourceInfo{s.Name, s.Generated, s.Set.Len(), len(s.Set.ASPAs()), s.Skipped})
 		sets = append(sets, current)
 	}
-	t.set = exceptions.Apply(Merge(sets...))
+	t.whole = Merge(sets...)
+	t.set = exceptions.Apply(t.whole)
 	t.expires = t.set.nextExpiry()
 	t.index()
 	return t
@@ -137,6 +139,14 @@ func (t *Table) Set() *Set {
 		return nil
 	}
 	return t.set
+}
+
+// Unfiltered gives what the sources hold, before the operator's exceptions: what other exceptions would have to be applied to.
+func (t *Table) Unfiltered() *Set {
+	if t == nil {
+		return nil
+	}
+	return t.whole
 }
 
 // All gives the VRPs, sorted.
