@@ -12,14 +12,43 @@ func (d Document) html(w io.Writer) error {
 
 // Drawn is what is drawn above the rows.
 func (d Document) Drawn() template.HTML {
-	if d.Drawing == nil {
-		return ""
+	switch {
+	case d.Annex != nil:
+		return d.Annex.HTML()
+	case d.Drawing != nil:
+		return d.Drawing.HTML(d)
 	}
-	return d.Drawing.HTML(d)
+	return ""
+}
+
+// Rich is a row whose columns are more than text on a page.
+type Rich interface {
+	Rich() []template.HTML
+}
+
+// pageCells gives the columns of a row for a page.
+func pageCells(r Row) []any {
+	var out []any
+	if x, ok := r.(Rich); ok {
+		for _, c := range x.Rich() {
+			out = append(out, c)
+		}
+		return out
+	}
+	for _, c := range cells(r) {
+		out = append(out, c)
+	}
+	return out
+}
+
+// wide tells that a text is too long for one line of a column.
+func wide(cell any) bool {
+	text, ok := cell.(string)
+	return ok && len(text) > 40
 }
 
 var page = template.Must(template.New("report").Funcs(template.FuncMap{
-	"stamp": stamp, "cells": cells,
+	"stamp": stamp, "cells": pageCells, "wide": wide,
 }).Parse(`<!doctype html>
 <html lang="en">
 <head>
@@ -43,6 +72,10 @@ svg .edge { stroke: var(--paper); stroke-width: 1 } svg .far { stroke: var(--bad
 .side { display: flex; flex-wrap: wrap; gap: 1rem 3rem; align-items: flex-start; margin: 0 0 1.4rem } .side table { width: auto } .side th, .side td { padding-right: 1.2rem } .side th { position: static } .mark { color: var(--bad) }
 svg .state-announced { fill: #2da44e } svg .state-draining { fill: #d4a72c } svg .state-missing { fill: var(--bad) } svg .state-unknown { fill: var(--line) }
 summary { cursor: pointer; color: var(--soft) } details table { width: auto; margin: .4rem 0 .8rem } .num { text-align: right }
+.tiles { display: flex; flex-wrap: wrap; gap: .8rem; margin: 0 0 1.2rem } .tile { border: 1px solid var(--line); border-radius: 8px; padding: .6rem .9rem; min-width: 7.5rem } .tile b { display: block; font-size: 1.5rem; line-height: 1.3 } .tile span { color: var(--soft); font-size: .85rem }
+.chip { display: inline-block; border: 1px solid var(--line); border-radius: 1em; padding: 0 .55em; margin: 0 .25em .15em 0; font-size: .82rem; white-space: nowrap } .chip.bad { color: var(--bad); border-color: var(--bad); background: var(--fill) } .chip.good { color: var(--good); border-color: var(--good) } .chip.warn { color: var(--warn); border-color: var(--warn) }
+:root { --good: #1a7f37; --warn: #9a6700 } @media (prefers-color-scheme: dark) { :root { --good: #3fb950; --warn: #d29922 } }
+ol.todo { padding-left: 1.6rem; margin: .2rem 0 1.2rem } ol.todo li { margin: .15rem 0 } ol.todo span, .note { color: var(--soft) } code { font: .9em ui-monospace, monospace; overflow-wrap: anywhere } .flow { white-space: normal; min-width: 11rem }
 svg .limit { stroke: var(--bad); stroke-dasharray: 4 3 } svg .reuse { stroke: var(--soft); stroke-dasharray: 1 3 } svg .held { fill: var(--fill) }
 </style>
 </head>
@@ -52,7 +85,7 @@ svg .limit { stroke: var(--bad); stroke-dasharray: 4 3 } svg .reuse { stroke: va
 {{.Drawn}}{{if .Rows}}<div class="scroll"><table>
 <thead><tr>{{range .People}}<th scope="col">{{.}}</th>{{end}}</tr></thead>
 <tbody>
-{{$columns := len .Columns}}{{range .Rows}}<tr>{{range cells .}}<td{{if gt (len .) 40}} class="wide"{{end}}>{{.}}</td>{{end}}</tr>
+{{$columns := len .People}}{{range .ForPeople}}<tr>{{range cells .}}<td{{if wide .}} class="wide"{{end}}>{{.}}</td>{{end}}</tr>
 {{with .Figure}}<tr><td colspan="{{$columns}}"><figure>{{.}}</figure></td></tr>{{end}}
 {{end}}</tbody>
 </table></div>{{else}}<p>{{.Empty}}</p>{{end}}

@@ -41,6 +41,27 @@ type Document struct {
 	Heads []string
 	// Drawing is nil where nothing is drawn.
 	Drawing Drawing
+	// Annex is what a report says beyond its rows; nil for nothing.
+	Annex Annex
+}
+
+// Head is what the JSON of every report begins with: `{"report": NAME, "from": T, "to": T, "rows": […]}`; times that are not known are null.
+type Head struct {
+	Report string     `json:"report"`
+	From   *time.Time `json:"from"`
+	To     *time.Time `json:"to"`
+	Rows   []Row      `json:"rows"`
+}
+
+// Annex is what a report says beyond its rows.
+type Annex interface {
+	// JSON gives the object to write, which begins with the head.
+	JSON(Head) any
+	// People gives the rows as a table and a page show them: shortened, put together.
+	People([]Row) []Row
+	// Text writes what follows the table, HTML what stands above the rows of a page.
+	Text(io.Writer) error
+	HTML() template.HTML
 }
 
 // People gives the heads of the columns for people.
@@ -81,7 +102,7 @@ func (d Document) Write(w io.Writer, format string) error {
 	return fmt.Errorf("--format %q: it is %s", format, strings.Join(Formats, ", "))
 }
 
-// json writes one object, as `{"report": NAME, "from": T, "to": T, "rows": […]}`; times that are not known are null.
+// json writes one object.
 func (d Document) json(w io.Writer) error {
 	rows := d.Rows
 	if rows == nil {
@@ -89,13 +110,22 @@ func (d Document) json(w io.Writer) error {
 	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
+	head := Head{d.Report, Time(d.From), Time(d.To), rows}
+	if d.Annex != nil {
+		return e.Encode(d.Annex.JSON(head))
+	}
 	return e.Encode(struct {
-		Report string     `json:"report"`
-		From   *time.Time `json:"from"`
-		To     *time.Time `json:"to"`
-		Rows   []Row      `json:"rows"`
-		Draw   Drawing    `json:"drawing,omitempty"`
-	}{d.Report, Time(d.From), Time(d.To), rows, d.Drawing})
+		Head
+		Draw Drawing `json:"drawing,omitempty"`
+	}{head, d.Drawing})
+}
+
+// ForPeople gives the rows as people read them.
+func (d Document) ForPeople() []Row {
+	if d.Annex == nil {
+		return d.Rows
+	}
+	return d.Annex.People(d.Rows)
 }
 
 // Time is a time for JSON: in UTC, null when there is none.
@@ -128,7 +158,7 @@ func (d Document) table(w io.Writer) error {
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, strings.ToUpper(strings.Join(d.People(), "\t")))
-	for _, r := range d.Rows {
+	for _, r := range d.ForPeople() {
 		texts := cells(r)
 		for i, c := range texts {
 			if c == "" {
@@ -137,7 +167,10 @@ func (d Document) table(w io.Writer) error {
 		}
 		fmt.Fprintln(t, strings.Join(texts, "\t"))
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil || d.Annex == nil {
+		return err
+	}
+	return d.Annex.Text(w)
 }
 
 // stamp writes a time as short as it can be read: without the fraction of a second.
