@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"time"
 
+	"anywatch/collector/route"
+	"anywatch/rpki"
 	"anywatch/rules"
 )
 
@@ -20,6 +22,9 @@ type Condition struct {
 	Says, Was    string
 	Why, Actions []string
 	Evidence     []Evidence
+	// Origin is the AS that it is about, zero for none, and Verdict what the VRPs say.
+	Origin  route.ASN
+	Verdict rpki.Verdict
 	// Watched is the prefix of the configuration, nil for none; Prefixes are all that it is about.
 	Watched  *rules.Prefix
 	Prefixes []netip.Prefix
@@ -48,10 +53,16 @@ func (c *Condition) statement(statement) statement {
 	return statement{severity: c.Severity, peak: c.peak, about: c.About}
 }
 
-func (c *Condition) write(_ *Engine, i *Incident) {
+func (c *Condition) write(e *Engine, i *Incident) {
 	i.Summary, i.Why, i.Actions = c.Says, append([]string(nil), c.Why...), append([]string{}, c.Actions...)
 	i.Evidence = append([]Evidence{}, c.Evidence...)
 	i.RPKI = RPKI{State: "not-checked", VRPs: []string{}}
+	if c.Verdict.State != rpki.NotChecked {
+		i.RPKI = e.rpki(c.Verdict)
+	}
+	if c.Origin != 0 {
+		i.Origin = &c.Origin
+	}
 	if c.Prefix.IsValid() {
 		i.Prefix = &c.Prefix
 	}

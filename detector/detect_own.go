@@ -82,6 +82,17 @@ func private(p netip.Prefix) bool {
 	return false
 }
 
+// unconfigured says why an announcement in a watched prefix is not as configured; "" when it is.
+func (c *Case) unconfigured() string {
+	if _, bad := c.Watched.Unallowed(c.Origin); bad {
+		return "the origin is not allowed: its RPKI state is part of the hijack"
+	}
+	if !c.Exact() && !c.Watched.MoreSpecifics.Allow(c.Prefix) {
+		return "the more-specific is not declared: its RPKI state is part of that incident"
+	}
+	return ""
+}
+
 // rpkiInvalid finds an announcement that the configuration allows and our own ROAs forbid: others will drop us.
 var rpkiInvalid = Detector{
 	Kind: RPKIInvalid,
@@ -89,11 +100,8 @@ var rpkiInvalid = Detector{
 		if c.Watched == nil || c.unused() {
 			return Finding{}, "the prefix is not watched as one that is announced"
 		}
-		if _, bad := c.Watched.Unallowed(c.Origin); bad {
-			return Finding{}, "the origin is not allowed: its RPKI state is part of the hijack"
-		}
-		if !c.Exact() && !c.Watched.MoreSpecifics.Allow(c.Prefix) {
-			return Finding{}, "the more-specific is not declared: its RPKI state is part of that incident"
+		if why := c.unconfigured(); why != "" {
+			return Finding{}, why
 		}
 		if c.RPKI.State != rpki.Invalid {
 			return Finding{}, "its RPKI state is " + c.RPKI.State.String()
@@ -101,6 +109,9 @@ var rpkiInvalid = Detector{
 		return c.finding(RPKIInvalid, c.originAS(), 0, Warning), ""
 	},
 	Says: func(f *Finding) string {
+		if f.RPKI.State == rpki.NotChecked {
+			return fmt.Sprintf("%s announces %s as configured. By the last VRPs that could be used our own ROAs made it invalid; whether they still do, nobody can tell.", f.Origin, f.Prefix)
+		}
 		return fmt.Sprintf("%s announces %s as configured, and our own ROAs make it invalid: networks that validate origins drop it.", f.Origin, f.Prefix)
 	},
 	Actions: func(f *Finding, _ route.Path) []string {

@@ -82,6 +82,9 @@ type AnchorDrop struct {
 	Is     int    // now
 	Since  time.Time
 	Lost   []VRP // the first few that vanished
+	// Held is all that vanished, and is kept in the table while the drop stands: of this trust anchor, and of others of the
+	// source that fell; nil where only the examples are known.
+	Held *Set
 	// Accepted says that the drop has lasted so long that it is taken for the truth: from this snapshot on, what vanished is gone.
 	Accepted bool
 }

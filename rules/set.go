@@ -26,6 +26,9 @@ type Catchment struct {
 	Within time.Duration
 }
 
+// RPKI says how old VRPs may be before they count as too old, and how long before its end a VRP that expires is told of; zero for never.
+type RPKI struct{ MaxAge, ExpiryWarning time.Duration }
+
 // Thresholds are the settings of detection, the section `detect` of the configuration.
 type Thresholds struct {
 	Confirm          Confirm
@@ -37,6 +40,7 @@ type Thresholds struct {
 	Flap             Flap
 	Visibility       Visibility
 	Catchment        Catchment
+	RPKI             RPKI
 	Blackhole        []route.Community // by which networks are asked to throw traffic away, besides BLACKHOLE (RFC 7999)
 	// StaleVantageAfter is how long a vantage contradicts all others before it is reported as stale.
 	StaleVantageAfter time.Duration
@@ -55,6 +59,7 @@ func Defaults() Thresholds {
 		SiteMissingAfter:  20 * time.Second,
 		Visibility:        Visibility{Warning: 80, Critical: 50},
 		Catchment:         Catchment{Shift: 25, Within: 10 * time.Minute},
+		RPKI:              RPKI{MaxAge: 2 * time.Hour, ExpiryWarning: 24 * time.Hour},
 		StaleVantageAfter: 6 * time.Hour,
 		ShortestCovering4: 8, ShortestCovering6: 19,
 	}

@@ -35,7 +35,8 @@ var update = flag.Bool("update", false, "write what came out as what is expected
 //	                      HH:MM:SS NAME counts PREFIXES of LIMIT
 //	                      HH:MM:SS feed NAME down [keep DURATION] REASON  |  feed NAME up [REASON]
 //	                      HH:MM:SS health SITE up|down|unknown|unchecked [REASON]
-//	                      HH:MM:SS reload FILE  |  vrps FILE  |  wait
+//	                      HH:MM:SS reload FILE  |  wait
+//	                      HH:MM:SS vrps FILE  |  cache NAME fresh|too-old|gone [REASON]  |  anchor NAME lost FILE|back|believed
 //	-- incidents --       what must come out
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/scenarios/*.txtar")
@@ -70,15 +71,16 @@ func playFile(t *testing.T, file string) {
 
 // player tells the engine a scenario, through the same door as the sources: what the screen does not let through does not happen.
 type player struct {
-	t        *testing.T
-	archive  *txtar.Archive
-	dir      string
-	engine   *detector.Engine
-	live     *screen.Live
-	intake   collector.Intake
-	registry *collector.Registry
-	vantages map[string]*collector.Vantage
-	out      []string
+	t         *testing.T
+	archive   *txtar.Archive
+	dir       string
+	engine    *detector.Engine
+	live      *screen.Live
+	intake    collector.Intake
+	registry  *collector.Registry
+	vantages  map[string]*collector.Vantage
+	validator validator
+	out       []string
 }
 
 func newPlayer(t *testing.T, archive *txtar.Archive) *player {
@@ -91,7 +93,8 @@ func newPlayer(t *testing.T, archive *txtar.Archive) *player {
 	c := p.load("anywatch.yaml")
 	set := Rules(c)
 	p.live = screen.NewLive(Watch(set))
-	p.engine = detector.New(detector.Options{Rules: set, VRPs: p.vrps(c), Emit: p.change})
+	p.validator.table = p.vrps(c)
+	p.engine = detector.New(detector.Options{Rules: set, VRPs: p.validator.table, Emit: p.change})
 	p.intake = collector.Intake{Screen: screen.New(p.live), Out: collector.SinkFunc(func(_ context.Context, ev collector.Event) error {
 		p.engine.Apply(ev, ev.Time)
 		return nil
@@ -228,12 +231,8 @@ func (p *player) event(line string) {
 		set := Rules(p.load(words[2]))
 		p.live.Swap(Watch(set))
 		p.engine.SetRules(set, at)
-	case "vrps":
-		table, err := rpki.Load([]string{filepath.Join(p.dir, words[2])}, "", time.Time{})
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		p.engine.SetVRPs(table, at)
+	case "vrps", "cache", "anchor":
+		p.validated(line, at, words[1:])
 	case "health":
 		p.engine.SetHealth(p.health(line, at, words[2:]), at)
 	case "feed":
