@@ -61,7 +61,7 @@ func (g *guard) hold(before *rpki.Set) {
 	}
 	held := before.Lost(g.set, slices.Collect(maps.Keys(g.drops)))
 	for anchor, d := range g.drops {
-		d.Lost = first(held, anchor)
+		d.Lost, d.Held = first(held, anchor), held
 		g.drops[anchor] = d
 	}
 	g.believed = rpki.Merge(g.set, held)
