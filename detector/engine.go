@@ -38,7 +38,9 @@ type Engine struct {
 	presence     *presence
 	flaps        *flaps
 	outside      outside
+	links        links
 	catchments   *catchments
+	authority    authority
 	// health is by site, of those whose service is checked.
 	health        map[string]*service
 	healthPlanned bool
@@ -46,7 +48,7 @@ type Engine struct {
 
 // New makes an engine whose clock stands at the zero time until the first event or Advance.
 func New(o Options) *Engine {
-	e := &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger(), feeds: make(map[string]*feed), stale: newStaleness(), presence: newPresence(o.Rules), flaps: newFlaps(), outside: outside{dirty: make(map[netip.Prefix]bool)}, catchments: newCatchments(o.Rules), health: make(map[string]*service)}
+	e := &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger(), feeds: make(map[string]*feed), stale: newStaleness(), presence: newPresence(o.Rules), flaps: newFlaps(), links: make(links), outside: outside{dirty: make(map[netip.Prefix]bool)}, catchments: newCatchments(o.Rules), health: make(map[string]*service), authority: newAuthority()}
 	e.planMaintenance()
 	return e
 }
@@ -228,6 +230,14 @@ func (e *Engine) judge(w *view, r *Route, at time.Time, why cause) {
 		e.lookLater(r.Prefix)
 	}
 	findings := c.Judge()
+	foreign := c.foreign()
+	if foreign && len(findings) > 0 && !w.keepForeign(r) {
+		findings = nil
+	}
+	if f, ok := e.doubted(c); ok {
+		findings = append(findings, f)
+	}
+	e.roasLater(r.Prefix)
 	keys := make([]Key, 0, len(findings))
 	for _, f := range findings {
 		e.ledger.hold(f, w.v, r, e.clock, e.rules.Confirm)
@@ -239,31 +249,25 @@ func (e *Engine) judge(w *view, r *Route, at time.Time, why cause) {
 		}
 	}
 	r.keys = keys
-	if _, ours := c.ours(); !ours && c.Watched == nil && len(c.Inside) == 0 {
-		delete(w.routes, r.NLRI)
+	e.meet(c)
+	if foreign && len(keys) == 0 {
+		w.letGo(r.NLRI, r)
 	}
 }
 
 // drop removes a route.
 func (e *Engine) drop(w *view, r *Route, at time.Time, says string) {
-	delete(w.routes, r.NLRI)
+	w.letGo(r.NLRI, r)
 	e.displace(w, r)
 	e.servedAnew(w, r)
 	delete(w.lastShown, r.Prefix) // what was not withdrawn but lost is unknown
 	e.lookLater(r.Prefix)
 	e.staleLater(r.Prefix)
+	e.roasLater(r.Prefix)
 	for _, k := range r.keys {
 		e.ledger.release(k, w.v, r, e.clock, at, cause{says: says})
 	}
 	r.keys = nil
-}
-
-// SetVRPs puts other VRPs in force; every watched route is judged again.
-func (e *Engine) SetVRPs(t *rpki.Table, now time.Time) {
-	e.Advance(now)
-	e.vrps = t
-	e.rejudge(cause{"the VRPs changed, and by the new ones nothing is wrong", true})
-	e.settle()
 }
 
 // SetRules puts other rules in force; every watched route is judged again, and an incident that the new rules make void resolves at once.
@@ -277,6 +281,7 @@ func (e *Engine) SetRules(set *rules.Set, now time.Time) {
 	e.newSites(set, reloaded)
 	e.takeCatchments(reloaded, was)
 	e.rejudge(reloaded)
+	e.tellROAs(reloaded)
 	e.settlePresence()
 	for _, rec := range e.ledger.sorted() {
 		e.ledger.touch(rec) // thresholds may have changed too

@@ -2,6 +2,7 @@ package detector
 
 import (
 	"net/netip"
+	"slices"
 
 	"anywatch/collector"
 	"anywatch/collector/route"
@@ -24,14 +25,17 @@ type Case struct {
 	Site int
 	// RPKI is the verdict of origin validation.
 	RPKI rpki.Verdict
+	// VRPs are what it is by, for what ASPAs say of the path.
+	VRPs *rpki.Table
 
+	path  courses       // what is found out about the path
 	asked bool          // whether the operator's rules were asked
 	fits  []*rules.Rule // those that the route fits
 }
 
 // NewCase prepares a route for judgement.
 func NewCase(set *rules.Set, vrps *rpki.Table, v *collector.Vantage, p netip.Prefix, a *route.Attrs) *Case {
-	c := &Case{Rules: set, Vantage: v, Prefix: p, Attrs: a, Origin: a.Path.Origin(v.Local), Watched: set.Judge(p), Site: rules.NoSite}
+	c := &Case{Rules: set, Vantage: v, Prefix: p, Attrs: a, Origin: a.Path.Origin(v.Local), Watched: set.Judge(p), Site: rules.NoSite, VRPs: vrps}
 	if c.Watched != nil {
 		c.Site = set.SiteOf(a, v.Peer, v.Router)
 	}
@@ -80,6 +84,8 @@ type Finding struct {
 	RPKI    rpki.Verdict
 	// Note is what else the kind's words need.
 	Note string
+	// Announced is the prefix of the route, where the key is another: the watched prefix, or none.
+	Announced netip.Prefix
 	// Facts led to it, beside those that every kind names: the declaration, the path and the VRPs.
 	Facts []string
 }
@@ -94,10 +100,14 @@ type Detector struct {
 	Actions func(f *Finding, path route.Path) []string
 }
 
-// Detectors are all that judge single routes, in the order in which they are asked.
-func Detectors() []Detector {
-	return []Detector{originHijack, subprefixHijack, superprefix, squatting, moreSpecific, newPrefix, rpkiInvalid, siteUnexpected, blackholed, scopeLeak}
+// detectors are all that judge single routes, in the order in which they are asked.
+var detectors = []Detector{
+	originHijack, subprefixHijack, superprefix, squatting, moreSpecific, newPrefix, rpkiInvalid, siteUnexpected, blackholed, scopeLeak,
+	unexpectedUpstream, forgedPath, routeLeak,
 }
+
+// Detectors are all that judge single routes, in the order in which they are asked.
+func Detectors() []Detector { return slices.Clone(detectors) }
 
 // byKind finds the detector of a kind.
 var byKind = func() map[Kind]Detector {
@@ -111,8 +121,8 @@ var byKind = func() map[Kind]Detector {
 // Judge asks all detectors about a route.
 func (c *Case) Judge() []Finding {
 	var out []Finding
-	for _, d := range Detectors() {
-		if f, why := d.Judge(c); why == "" {
+	for i := range detectors {
+		if f, why := detectors[i].Judge(c); why == "" {
 			out = append(out, f)
 		}
 	}

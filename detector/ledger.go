@@ -41,6 +41,7 @@ func (l *ledger) hold(f Finding, v *collector.Vantage, r *Route, now time.Time, 
 	if !slices.Contains(h.routes, r) {
 		h.routes = append(h.routes, r)
 	}
+	h.note(r, f)
 	l.touch(rec)
 }
 
@@ -55,6 +56,7 @@ func (l *ledger) release(k Key, v *collector.Vantage, r *Route, now, at time.Tim
 			continue
 		}
 		h.routes = slices.DeleteFunc(h.routes, func(x *Route) bool { return x == r })
+		h.wide = slices.DeleteFunc(h.wide, func(x wide) bool { return x.route == r })
 		if n := len(h.routes); n > 0 {
 			h.evidence = evidenceOf(h.v, h.routes[n-1])
 			continue

@@ -25,6 +25,8 @@ type Route struct {
 	// expected says that the vantage shows its table again and this route has not come yet.
 	expected bool
 
+	foreign bool // it is kept only for what it is evidence of
+
 	cell   *cell  // the place of the watch that it belongs to
 	served served // who serves an external vantage by it
 	keys   []Key  // the incidents that it is evidence for
@@ -46,6 +48,7 @@ type view struct {
 	speaks     map[int]bool               // the sites that it is
 	sites      map[int]bool               // the sites of which it showed a path
 	lastShown  map[netip.Prefix]time.Time // when it last showed a watched prefix, exactly
+	foreign    int                        // routes kept only for what they are evidence of
 	withdrew   map[netip.Prefix]bool      // what it showed and withdrew, until it shows it again: its absence is known
 }
 

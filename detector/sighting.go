@@ -2,6 +2,7 @@ package detector
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -16,6 +17,7 @@ type sighting struct {
 	holders []*holder // in the order in which they came
 	peak    int       // the most that showed it at one time
 	path    route.Path
+	shown   netip.Prefix // of several prefixes, the one that was last shown
 }
 
 // holder is one vantage that shows, or showed, what an incident is about.
@@ -26,6 +28,7 @@ type holder struct {
 	first    time.Time // since when it shows it
 	last     time.Time // until when it showed it, when it does no more
 	evidence Evidence
+	wide     []wide // what each route says, where they may be of several prefixes
 }
 
 // live tells that the vantage shows it now; a stale route shows nothing.
@@ -97,7 +100,7 @@ func (s *sighting) representative() (route.Path, bool) {
 	found := false
 	for _, h := range s.holders {
 		for _, x := range h.routes {
-			if x.Stale {
+			if !s.stands(x) {
 				continue
 			}
 			if n, ok := x.Attrs.Path.Neighbor(); s.path != nil && n == before && ok == had {
@@ -127,6 +130,7 @@ func (s *sighting) standing() standing {
 func (s *sighting) begin() { s.peak, s.path = 0, nil }
 
 func (s *sighting) renew() {
+	s.choose()
 	s.peak = max(s.peak, s.seeing())
 	if p, ok := s.representative(); ok {
 		s.path = p
@@ -145,7 +149,7 @@ func (s *sighting) severity(was Severity) Severity {
 	worst, any := Info, false
 	for _, h := range s.holders {
 		if h.live() {
-			worst, any = max(worst, h.severity), true
+			worst, any = max(worst, h.worst()), true
 		}
 	}
 	if !any {

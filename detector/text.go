@@ -40,10 +40,11 @@ func (i *Incident) close(r *record) {
 
 // write puts what vantages show into an incident.
 func (s *sighting) write(e *Engine, i *Incident) {
-	f, path := new(s.finding), s.path // copies: what is said stays as it was said
-	i.Prefix, i.Origin, i.Path, i.RPKI = &f.Prefix, &f.Origin, &path, e.rpki(f.RPKI)
+	f, path, prefix := new(s.finding), s.path, s.finding.announced() // copies: what is said stays as it was said
+	i.Prefix, i.Origin, i.Path, i.RPKI = &prefix, &f.Origin, &path, e.rpki(f.RPKI)
 	i.Vantages = Vantages{Seeing: s.seeing(), Peak: s.peak, Of: e.couldSee(s)}
 	i.Evidence, i.Why, i.Actions = s.evidence(), s.why(), detectorOf(f.Kind).Actions(f, s.path)
+	i.Why = append(i.Why, e.revised(f.Key, i.Opened, f.RPKI.State)...)
 	if len(f.Watched) > 0 {
 		i.Watched = &f.Watched[0].Prefix
 	}
@@ -54,6 +55,7 @@ func (s *sighting) write(e *Engine, i *Incident) {
 		i.Site = &f.Site
 	}
 	i.Summary = fmt.Sprintf("%s %s Seen by %d of %d vantages.", s.headline(), rpkiSentence(f), i.Vantages.Seeing, i.Vantages.Of)
+	e.advise(s, f, i)
 }
 
 // HumanDuration writes a duration as people say it, rounded: 41s, 2m13s, 3h5m, 2d4h.
@@ -69,7 +71,7 @@ func HumanDuration(d time.Duration) string {
 
 // couldSee counts the vantages that would show it if it reached them: synchronised ones of the family, and those that show it anyway.
 func (e *Engine) couldSee(s *sighting) (n int) {
-	family := route.FamilyOf(s.finding.Prefix)
+	family := route.FamilyOf(s.finding.announced())
 	for _, w := range e.rib.order {
 		if w.could(family) {
 			n++
@@ -133,7 +135,7 @@ func (s *sighting) why() []string {
 	for _, w := range f.Watched {
 		why = append(why, declaration(f.Kind, w))
 	}
-	if len(f.Watched) == 0 {
+	if len(f.Watched) == 0 && f.Kind != RouteLeak {
 		why = append(why, fmt.Sprintf("no watched prefix equals or covers %s", f.Prefix), fmt.Sprintf("%s is one of our ASes", f.Origin))
 	}
 	why = append(why, pathFact(s.path, f.Origin))
