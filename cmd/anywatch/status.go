@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -66,6 +67,12 @@ func writeStatus(out io.Writer, url string, s app.Status) error {
 			return err
 		}
 	}
+	if len(s.RPKI.Sources) > 0 {
+		fmt.Fprintln(out)
+		if err := columns(out, vrpRows(s)...); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintln(out)
 	if err := writeMatrix(out, s); err != nil || len(s.Health) == 0 {
 		return err
@@ -103,7 +110,40 @@ func vrps(s app.Status) string {
 	if age := ago(s.Time, s.RPKI.Generated); age != "" {
 		text += ", " + age + " old"
 	}
-	return text + ", from " + strings.Join(s.RPKI.Sources, ", ")
+	if s.RPKI.TooOld {
+		text += ", too old to accuse anyone"
+	}
+	for _, d := range s.RPKI.Drops {
+		text += fmt.Sprintf("; %s of %s fell from %d to %d and is doubted", cmp.Or(d.Anchor, "the set"), d.Source, d.Was, d.Is)
+	}
+	return text
+}
+
+// vrpRows tells of each source of VRPs.
+func vrpRows(s app.Status) [][]string {
+	rows := [][]string{{"VRPS FROM", "STATE", "SINCE", "AGE", "VRPS", "ASPAS", "NOTE"}}
+	for _, x := range s.RPKI.Sources {
+		rows = append(rows, []string{x.Name, x.State, ago(s.Time, &x.Since), ago(s.Time, x.Updated), fmt.Sprint(x.VRPs), fmt.Sprint(x.ASPAs), vrpNote(s.Time, x)})
+	}
+	return rows
+}
+
+// vrpNote says what else is to say of a source of VRPs.
+func vrpNote(now time.Time, x app.VRPSource) string {
+	var notes []string
+	if x.InUse {
+		notes = append(notes, "in use")
+	}
+	if x.TooOld {
+		notes = append(notes, "too old")
+	}
+	if d := x.Differs; d != nil {
+		notes = append(notes, fmt.Sprintf("for %s %d missing and %d extra against %s", ago(now, &d.Since), d.Missing, d.Extra, d.From))
+	}
+	if x.Reason != nil {
+		notes = append(notes, *x.Reason)
+	}
+	return strings.Join(notes, "; ")
 }
 
 func sourceLine(now time.Time, s app.SourceStatus) string {

@@ -18,7 +18,7 @@ import (
 	"anywatch/collector"
 	"anywatch/collector/screen"
 	"anywatch/detector"
-	"anywatch/rpki"
+	"anywatch/rpki/keeper"
 	"anywatch/rules"
 )
 
@@ -47,7 +47,7 @@ type Daemon struct {
 	live     *screen.Live
 	queue    *collector.Queue
 	owner    *owner
-	keeper   *keeper
+	keeper   *keeper.Keeper
 	alerts   *alerts.Dispatcher
 	feeds    *feeds
 	health   *health.Prober
@@ -56,10 +56,9 @@ type Daemon struct {
 	vantages *collector.Registry
 	flaps    *flapKeeper
 
-	mu         sync.Mutex // guards what a reload changes
-	config     *config.Config
-	sinks      sinkSet
-	stopKeeper context.CancelFunc
+	mu     sync.Mutex // guards what a reload changes
+	config *config.Config
+	sinks  sinkSet
 }
 
 // New builds a daemon: listens, reads files, opens sinks. When it fails nothing is left open, and the error says what to do.
@@ -78,11 +77,10 @@ func New(o Options) (_ *Daemon, err error) {
 	if d.alerts, err = d.newDispatcher(c); err != nil {
 		return nil, err
 	}
-	d.keeper = &keeper{log: d.log, now: d.now, changed: func(*rpki.Table) {}}
-	if err = d.keeper.load(c); err != nil {
+	if err = d.newKeeper(c); err != nil {
 		return nil, err
 	}
-	d.metrics = newMetrics(d.registry, &d.keeper.cache, d.now)
+	d.metrics = newMetrics(d.registry, d.keeper, d.now)
 	d.newEngine(set)
 	d.newHealth(c)
 	if d.feeds, err = newFeeds(c, d.deps()); err != nil {
@@ -99,7 +97,7 @@ func New(o Options) (_ *Daemon, err error) {
 // pages are what the daemon tells programs.
 func (d *Daemon) pages() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		statusPath: d.serveStatus, routesPath: d.serveRoutes, incidentsPath: d.serveIncidents, reportsPath + "{name}": d.serveReport,
+		statusPath: d.serveStatus, routesPath: d.serveRoutes, incidentsPath: d.serveIncidents, explainPath: d.serveExplain, reportsPath + "{name}": d.serveReport,
 	}
 }
 
@@ -127,13 +125,12 @@ func (d *Daemon) newDispatcher(c *config.Config) (*alerts.Dispatcher, error) {
 }
 
 func (d *Daemon) newEngine(set *rules.Set) {
-	engine := detector.New(detector.Options{Rules: set, VRPs: d.keeper.cache.Load(), Age: true, Emit: func(c detector.Change) {
+	engine := detector.New(detector.Options{Rules: set, VRPs: d.keeper.Table(), Age: true, Emit: func(c detector.Change) {
 		d.metrics.changed(c)
 		d.logChange(c)
 		d.alerts.Handle(c)
 	}})
 	d.owner = newOwner(engine, d.queue, d.now)
-	d.keeper.changed = func(t *rpki.Table) { d.owner.ask(func(e *detector.Engine) { e.SetVRPs(t, d.now()) }) }
 }
 
 func (d *Daemon) deps() feedDeps {
@@ -166,9 +163,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	rest.Go(func() { d.observe(ctx) })
 	rest.Go(func() { d.flaps.run(ctx, d.takeFlaps) })
 	rest.Go(func() { d.health.Run(ctx) })
-	d.startKeeper(ctx)
+	rest.Go(func() { _ = d.keeper.Run(ctx) })
 	c := d.configuration()
-	d.log.Info("anywatch runs", "prefixes", len(c.Prefixes), "sites", len(c.Sites), "vrps", d.keeper.describe(), "web", d.web.listener.Addr().String())
+	d.log.Info("anywatch runs", "prefixes", len(c.Prefixes), "sites", len(c.Sites), "vrps", d.describeVRPs(), "web", d.web.listener.Addr().String())
 	d.feeds.run(ctx, d.feedLog.into(d.queue)) // returns when all sources have ended
 	<-ctx.Done()
 	rest.Wait()
@@ -199,13 +196,6 @@ func (d *Daemon) configuration() *config.Config {
 	return d.config
 }
 
-func (d *Daemon) startKeeper(ctx context.Context) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	ctx, d.stopKeeper = context.WithCancel(ctx)
-	go d.keeper.run(ctx, d.config)
-}
-
 // observe refreshes the figures of the engine for the metrics.
 func (d *Daemon) observe(ctx context.Context) {
 	for collector.Sleep(ctx, time.Second) {
@@ -216,7 +206,7 @@ func (d *Daemon) observe(ctx context.Context) {
 // ready tells whether a feed is synchronised, and VRPs are there where they are configured.
 func (d *Daemon) ready() (bool, string) {
 	c := d.configuration()
-	if len(c.RPKI.Caches)+len(c.RPKI.Files) > 0 && d.keeper.cache.Load().Len() == 0 {
+	if len(c.RPKI.Caches)+len(c.RPKI.Files) > 0 && d.keeper.Table().Len() == 0 {
 		return false, "no VRPs yet"
 	}
 	synchronised := 0

@@ -7,6 +7,7 @@ import (
 
 	"anywatch/detector"
 	"anywatch/rpki"
+	"anywatch/rpki/keeper"
 )
 
 // metrics are what the daemon tells Prometheus about detection and RPKI; sources and sinks have their own.
@@ -19,7 +20,7 @@ type metrics struct {
 	reloaded prometheus.Gauge
 }
 
-func newMetrics(reg prometheus.Registerer, vrps *rpki.Cache, now func() time.Time) *metrics {
+func newMetrics(reg prometheus.Registerer, vrps *keeper.Keeper, now func() time.Time) *metrics {
 	m := &metrics{
 		open:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "anywatch_incidents_open", Help: "Incidents that are open."}, []string{"kind"}),
 		changes:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "anywatch_incident_events_total", Help: "Incidents opened, updated, resolved."}, []string{"kind", "event"}),
@@ -36,9 +37,9 @@ func newMetrics(reg prometheus.Registerer, vrps *rpki.Cache, now func() time.Tim
 	return m
 }
 
-func registerVRPs(reg prometheus.Registerer, vrps *rpki.Cache, now func() time.Time) {
+func registerVRPs(reg prometheus.Registerer, vrps *keeper.Keeper, now func() time.Time) {
 	gauge := func(name, help string, read func(*rpki.Table) float64) {
-		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return read(vrps.Load()) }))
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return read(vrps.Table()) }))
 	}
 	gauge("anywatch_rpki_vrps", "VRPs in force.", func(t *rpki.Table) float64 { return float64(t.Len()) })
 	gauge("anywatch_rpki_age_seconds", "Age of the VRPs in force; 0 when there are none.", func(t *rpki.Table) float64 {

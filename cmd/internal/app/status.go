@@ -80,7 +80,49 @@ type RPKIStatus struct {
 	Configured bool       `json:"configured"`
 	VRPs       int        `json:"vrps"`
 	Generated  *time.Time `json:"generated"`
-	Sources    []string   `json:"sources"`
+	// TooOld says that all that is in use is older than rpki.max_age: nobody is accused on its word alone.
+	TooOld  bool         `json:"too_old"`
+	Sources []VRPSource  `json:"sources"`
+	Drops   []AnchorDrop `json:"drops"`
+}
+
+// VRPSource is one cache or file of VRPs. Its state is waiting, fresh, stale, expired or broken.
+type VRPSource struct {
+	Name  string    `json:"name"`
+	State string    `json:"state"`
+	Since time.Time `json:"since"`
+	// Updated is when its data were true, Expires when those of a cache will be dropped unless it confirms them.
+	Updated *time.Time `json:"updated"`
+	Expires *time.Time `json:"expires"`
+	VRPs    int        `json:"vrps"`
+	ASPAs   int        `json:"aspas"`
+	InUse   bool       `json:"in_use"`
+	TooOld  bool       `json:"too_old"`
+	// Version and Serial are those of a cache.
+	Version *uint8  `json:"version"`
+	Serial  *uint32 `json:"serial"`
+	Reason  *string `json:"reason"`
+	// Differs is what a cache holds otherwise than the cache in use.
+	Differs *VRPDifference `json:"differs"`
+}
+
+// VRPDifference counts the VRPs that only one of two caches has.
+type VRPDifference struct {
+	From     string    `json:"from"`
+	Missing  int       `json:"missing"`
+	Extra    int       `json:"extra"`
+	Examples []string  `json:"examples"`
+	Since    time.Time `json:"since"`
+}
+
+// AnchorDrop is a trust anchor whose sudden loss of VRPs is doubted: what vanished is still in use.
+type AnchorDrop struct {
+	Anchor string    `json:"anchor"`
+	Source string    `json:"source"`
+	Was    int       `json:"was"`
+	Is     int       `json:"is"`
+	Since  time.Time `json:"since"`
+	Lost   []string  `json:"lost"`
 }
 
 // PrefixStatus is how it stands with one watched prefix.
@@ -250,15 +292,6 @@ func countVantages(known []detector.Shown) (n VantageCount) {
 		}
 	}
 	return n
-}
-
-func (d *Daemon) rpkiStatus() RPKIStatus {
-	c, t := d.configuration().RPKI, d.keeper.cache.Load()
-	out := RPKIStatus{Configured: len(c.Caches)+len(c.Files) > 0, VRPs: t.Len(), Generated: report.Time(t.Generated()), Sources: []string{}}
-	for _, s := range t.Sources() {
-		out.Sources = append(out.Sources, s.Name)
-	}
-	return out
 }
 
 // atOnce is how many prefixes are looked at in one visit to the engine: there may be many, and it has other work.

@@ -50,12 +50,7 @@ type feature struct {
 
 // idle is the one list of them. When a feature comes, its line goes.
 var idle = []feature{
-	{pattern: "defaults.upstreams", text: "upstreams are not compared yet"},
-	{pattern: "prefixes[].upstreams", text: "upstreams are not compared yet"},
-	{pattern: "prefixes[].origin_upstreams", text: "upstreams are not compared yet"},
-	{pattern: "rpki.max_age", text: "old data is still used to judge routes"},
 	{pattern: "rpki.roa_expiry_warning", text: "ROAs that expire are not announced yet"},
-	{pattern: "rpki.max_drop", text: "a trust anchor that loses VRPs is not noticed yet"},
 	{pattern: "alerts.repeat", text: "open incidents are not repeated yet"},
 	{pattern: "alerts.sinks[].alertmanager", text: "this sink sends nothing yet"},
 	{pattern: "alerts.sinks[].pagerduty", text: "this sink sends nothing yet"},
