@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"anywatch/cmd/internal/config"
+	"anywatch/collector/route"
 	"anywatch/collector/screen"
 	"anywatch/rules"
 )
@@ -22,8 +23,11 @@ func Rules(c *config.Config) *rules.Set {
 			Sites:         p.Sites, MinSites: p.MinSites, Twin: p.Twin,
 		}
 	}
+	limits := thresholds(c.Detect)
+	limits.RPKI = rules.RPKI{MaxAge: c.RPKI.MaxAge, ExpiryWarning: c.RPKI.ROAExpiryWarning}
 	return rules.New(rules.Config{
-		ASNs: c.ASNs, Prefixes: prefixes, Sites: sites(c.Sites), Maintenance: maintenance(c.Maintenance), Rules: ownRules(c.Rules), Thresholds: thresholds(c.Detect),
+		ASNs: c.ASNs, Prefixes: prefixes, Sites: sites(c.Sites), Maintenance: maintenance(c.Maintenance), Rules: ownRules(c.Rules), Thresholds: limits,
+		PeerLocks: peerLocks(c.PeerLocks), Neighbors: neighbors(c.Sources.BGP),
 	})
 }
 
@@ -31,6 +35,26 @@ func ownRules(list []config.Rule) []*rules.Rule {
 	out := make([]*rules.Rule, len(list))
 	for i, r := range list {
 		out[i] = &rules.Rule{Name: r.Name, When: r.When, Severity: string(r.Severity), Summary: r.Summary}
+	}
+	return out
+}
+
+func peerLocks(list []config.PeerLock) []rules.PeerLock {
+	out := make([]rules.PeerLock, len(list))
+	for i, l := range list {
+		out[i] = rules.PeerLock(l)
+	}
+	return out
+}
+
+// neighbors gives the ASes that we have sessions with.
+func neighbors(b *config.BGP) []route.ASN {
+	if b == nil {
+		return nil
+	}
+	out := []route.ASN{b.ASN}
+	for _, n := range b.Neighbors {
+		out = append(out, n.ASN)
 	}
 	return out
 }

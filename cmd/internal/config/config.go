@@ -22,6 +22,7 @@ type Config struct {
 	RPKI        RPKI
 	Detect      Detect
 	Rules       []Rule
+	PeerLocks   []PeerLock
 	Maintenance []Maintenance
 	Alerts      Alerts
 	Store       Store

@@ -199,7 +199,7 @@ func TestPrintIsInTheOrderOfTheDocumentation(t *testing.T) {
 			sections = append(sections, key)
 		}
 	}
-	want := "asns defaults prefixes sites sources rpki detect rules maintenance alerts store web log"
+	want := "asns defaults prefixes sites sources rpki detect rules peer_locks maintenance alerts store web log"
 	equal(t, "sections", strings.Join(sections, " "), want)
 }
 

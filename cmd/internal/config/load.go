@@ -87,7 +87,7 @@ func (r *reader) config(root *node) *Config {
 		root = &node{kind: broken, at: root.at}
 	}
 	s := r.section("", root.at, root)
-	s.knows("asns", "defaults", "prefixes", "sites", "sources", "rpki", "detect", "rules", "maintenance", "alerts", "store", "web", "log")
+	s.knows("asns", "defaults", "prefixes", "sites", "sources", "rpki", "detect", "rules", "peer_locks", "maintenance", "alerts", "store", "web", "log")
 	c := &Config{ASNs: r.asns(s)}
 	var sites, rules names
 	c.Sites, sites = r.sites(s)
@@ -96,6 +96,7 @@ func (r *reader) config(root *node) *Config {
 	c.RPKI = r.rpki(s.sub("rpki", "{files: [vrps.json]}"))
 	c.Detect = r.detect(s.sub("detect", "{resolve_after: 60s}"))
 	c.Rules, rules = r.rules(s)
+	c.PeerLocks = r.peerLocks(s)
 	c.Maintenance = r.maintenance(s, sites)
 	c.Alerts = r.alerts(s.sub("alerts", "{group_wait: 5s}"), sites, rules)
 	c.Store = r.store(s.sub("store", `{url: "sqlite:anywatch.db", keep: 90d}`))

@@ -25,6 +25,7 @@ func (c *Config) Print(w io.Writer) error {
 		{"rpki", c.RPKI.print()},
 		{"detect", c.Detect.print()},
 		{"rules", each(c.Rules, Rule.print)},
+		{"peer_locks", each(c.PeerLocks, PeerLock.print)},
 		{"maintenance", each(c.Maintenance, Maintenance.print)},
 		{"alerts", group{
 			{"group_wait", span(c.Alerts.GroupWait)},
