@@ -23,15 +23,16 @@ type reportFlags struct {
 
 func reportCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:                   "report catchment|flaps|sites",
+		Use:                   "report catchment|flaps|rpki|sites",
 		DisableFlagsInUseLine: true,
-		Short:                 "What happened by day: which site served whom, how available each was, which routes would have been damped",
+		Short:                 "What happened by day: which site served whom, how available each was, which routes would have been damped, what RPKI says",
 		Args:                  knownCommand,
 		RunE:                  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	for _, k := range reportKinds {
 		cmd.AddCommand(k.command())
 	}
+	cmd.AddCommand(reportRPKICommand(time.Now))
 	return cmd
 }
 

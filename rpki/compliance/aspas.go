@@ -77,9 +77,9 @@ func (a *ASPA) compare() {
 	a.State = ASPAStateComplete
 	if absent := without(a.Wanted, a.Providers); len(absent) > 0 {
 		a.State = ASPAStateIncomplete
-		how := "configured"
+		how := "the configuration names it among the upstreams"
 		if a.Configured == nil {
-			how = "seen next to it; those that are its providers, and no mere peers, belong there"
+			how = "seen next to it, and its providers belong there, though no mere peers"
 		}
 		a.say(ASPAIncomplete, "add %s to the ASPA of %s: %s", braces(absent), a.Customer, how)
 	}

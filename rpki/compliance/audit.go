@@ -44,8 +44,8 @@ func Judge(in Input) Report {
 	for i := range in.Watched {
 		a.trie.Insert(in.Watched[i].Prefix, &in.Watched[i])
 	}
-	a.near = Relevant(in.Table, in.nets())
-	for _, asn := range a.holders() {
+	a.near = Relevant(in.Table, in.Nets())
+	for _, asn := range a.Holders() {
 		a.wants[asn] = a.wantsOf(asn)
 	}
 	for _, v := range a.near {
@@ -79,7 +79,7 @@ func (in *audit) judge(p netip.Prefix) *Watched {
 }
 
 // origins gives the ASes that the configuration or a plan lets originate something, sorted.
-func (in *audit) origins() (out []route.ASN) {
+func (in *Input) origins() (out []route.ASN) {
 	for _, w := range in.Watched {
 		if w.Use != Never {
 			out = append(out, w.Origins...)
@@ -94,8 +94,8 @@ func (in *audit) origins() (out []route.ASN) {
 	return slices.Compact(out)
 }
 
-// holders gives the ASes whose ROAs are judged: the origins, and those that are ours and originate nothing.
-func (in *audit) holders() []route.ASN {
+// Holders gives the ASes whose ROAs are judged: the origins, and those that are ours and originate nothing.
+func (in *Input) Holders() []route.ASN {
 	out := append(in.origins(), in.Ours...)
 	slices.Sort(out)
 	return slices.Compact(out)

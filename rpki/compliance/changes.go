@@ -50,7 +50,7 @@ func braces(asns []route.ASN) string {
 // origins for one prefix have to be created together.
 func (in *audit) changes() []Change {
 	var out []Change
-	for _, asn := range in.holders() {
+	for _, asn := range in.Holders() {
 		out = append(out, in.changesOf(asn)...)
 	}
 	out = append(out, in.parked()...)

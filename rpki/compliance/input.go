@@ -1,6 +1,7 @@
 package compliance
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -66,6 +67,11 @@ func (a *Announcement) origin() route.Origin {
 		return route.Origin{Set: a.Set}
 	}
 	return route.Origin{AS: a.Origin}
+}
+
+// Compare orders announcements by prefix, origin and site.
+func (a Announcement) Compare(b Announcement) int {
+	return cmp.Or(comparePrefixes(a.Prefix, b.Prefix), cmp.Compare(a.Origin, b.Origin), slices.Compare(a.Set, b.Set), cmp.Compare(a.Site, b.Site))
 }
 
 // Input is all that is judged.
@@ -138,8 +144,8 @@ func same(a, b rpki.VRP) bool {
 	return a.Prefix == b.Prefix && a.MaxLength == b.MaxLength && a.ASN == b.ASN
 }
 
-// nets gives every prefix that the input names.
-func (in *Input) nets() (out []netip.Prefix) {
+// Nets gives every prefix that the input names: the VRPs around and inside them are all that matter.
+func (in *Input) Nets() (out []netip.Prefix) {
 	for _, w := range in.Watched {
 		out = append(out, w.Prefix)
 	}

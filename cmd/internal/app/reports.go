@@ -19,6 +19,10 @@ const reportsPath = "/api/v1/reports/"
 
 // serveReport answers with a report as JSON, its curves included.
 func (d *Daemon) serveReport(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("name") == rpkiName {
+		d.serveRPKI(w, r)
+		return
+	}
 	var since time.Time
 	if text := r.URL.Query().Get("since"); text != "" {
 		at, err := time.Parse(time.RFC3339, text)
@@ -45,7 +49,7 @@ func (d *Daemon) serveReport(w http.ResponseWriter, r *http.Request) {
 }
 
 // ReportNames are the reports that there are.
-var ReportNames = []string{"catchment", "flaps", "sites"}
+var ReportNames = []string{"catchment", "flaps", rpkiName, "sites"}
 
 // Report makes a report of what an engine knows, with what is needed to draw it where that is wanted; false when there is none of that name.
 func Report(e *detector.Engine, name string, since time.Time, drawn bool) (report.Document, bool) {
