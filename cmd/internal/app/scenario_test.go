@@ -29,8 +29,8 @@ var update = flag.Bool("update", false, "write what came out as what is expected
 // and which incidents must come of it, to the second.
 //
 //	-- anywatch.yaml --   the configuration; other files (vrps.json, reload.yaml) may stand beside it
-//	-- vantages --        NAME internal|external AS [add-path] [peer ADDRESS]
-//	-- events --          HH:MM:SS NAME announce PREFIX [path …] [id N] [community C]… [large L]… [next-hop A] [originator A]  |  withdraw PREFIX [id N]
+//	-- vantages --        NAME internal|external AS [add-path] [peer ADDRESS] [role ROLE] [adj-out]
+//	-- events --          HH:MM:SS NAME announce PREFIX [path …] [id N] [community C]… [large L]… [otc AS] [next-hop A] [originator A]  |  withdraw PREFIX [id N]
 //	                      HH:MM:SS NAME up|down|lost|gap|synchronised|table-v4|end-of-rib-v4|end-of-rib-v6 [reason]
 //	                      HH:MM:SS NAME counts PREFIXES of LIMIT
 //	                      HH:MM:SS feed NAME down [keep DURATION] REASON  |  feed NAME up [REASON]
@@ -150,8 +150,16 @@ func (p *player) vantage(words []string) {
 	if i := slices.Index(words, "peer"); i > 0 {
 		v.Peer = netip.MustParseAddr(words[i+1])
 	}
+	if i := slices.Index(words, "role"); i > 0 {
+		v.Role = roles[words[i+1]]
+	}
+	if slices.Contains(words, "adj-out") {
+		v.View, v.Local = collector.AdjOutPost, 64500
+	}
 	p.vantages[words[0]] = p.registry.Register(v)
 }
+
+var roles = map[string]collector.Role{"provider": collector.Provider, "customer": collector.Customer, "lateral": collector.LateralPeer, "rs": collector.RouteServer, "rs-client": collector.RouteServerClient}
 
 // change notes a change as one line that a person can check.
 func (p *player) change(c detector.Change) {
@@ -169,8 +177,11 @@ func (p *player) change(c detector.Change) {
 		text += " " + i.Origin.String()
 	}
 	text += fmt.Sprintf(" rpki=%s seen=%d/%d", i.RPKI.State, i.Vantages.Seeing, i.Vantages.Of)
-	if i.Offender == nil {
+	switch {
+	case i.Offender == nil:
 		text += " no-offender"
+	case i.Origin == nil || *i.Offender != *i.Origin:
+		text += " by=" + i.Offender.String()
 	}
 	if i.Reopened > 0 {
 		text += fmt.Sprintf(" reopened=%d", i.Reopened)
@@ -335,6 +346,13 @@ func parseUpdate(words []string) (u route.Update, err error) {
 				return u, err
 			}
 			attrs.Large = append(attrs.Large, c)
+			i++
+		case "otc":
+			asn, err := route.ParseASN(rest[i+1])
+			if err != nil {
+				return u, err
+			}
+			attrs.HasOTC, attrs.OTC = true, asn
 			i++
 		case "next-hop", "originator":
 			a, err := netip.ParseAddr(rest[i+1])
