@@ -3,29 +3,39 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"anywatch/cmd/internal/app"
-	"anywatch/cmd/internal/config"
-	"anywatch/collector"
 	"anywatch/collector/route"
-	"anywatch/detector"
 )
 
+// explainFlags are what explain is asked with.
+type explainFlags struct {
+	file, url, format string
+	question          app.Question
+}
+
 func explainCommand() *cobra.Command {
-	var file, path, scope string
-	var communities []string
+	var f explainFlags
 	cmd := &cobra.Command{
-		Use:                   `explain -c FILE --path "AS…" [--community C]… [--scope external|internal] PREFIX`,
+		Use:                   `explain -c FILE [--url URL] --path "AS…" [--community C]… [--scope external|internal] PREFIX`,
 		DisableFlagsInUseLine: true,
 
 		Short: "Say what would happen if this were announced: which incident, or why none, rule by rule",
-		Long: `explain judges an announcement that nobody made, by the configuration and its files of VRPs: which incidents it would open when enough vantages
-show it, what to do then, and why each of the other kinds would not open. It asks no router and no RPKI cache.`,
-		Example: `  anywatch explain -c anywatch.yaml --path "3356 64666" 192.0.2.0/24`,
+		Long: `explain judges an announcement that nobody made: which incidents it would open and why, how much evidence that takes, what to do then, and who would be
+told; which site it would belong to; and why each of the other kinds, and of your own rules, would not open.
+
+With -c alone it judges by the configuration and its files of VRPs, and asks no router and no RPKI cache. With --url alone the running daemon judges, by its
+own configuration, VRPs (those of its caches too) and open incidents. With both, the file is judged with the VRPs and the incidents of the daemon, and what
+the daemon itself makes of it stands below.
+
+"Why did you not alert?": with --url and a PREFIX alone, the daemon judges every announcement that it holds of PREFIX, of what covers it and of its parts.`,
+		Example: `  anywatch explain -c anywatch.yaml --path "3356 64666" 192.0.2.0/24
+  anywatch explain --url http://127.0.0.1:8480 192.0.2.0/24`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0:
@@ -35,89 +45,54 @@ show it, what to do then, and why each of the other kinds would not open. It ask
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := loadConfig(cmd, file)
-			if err != nil {
-				return err
-			}
-			c, err := hypothetical(cfg, args[0], path, communities, scope)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), explanation(c))
-			return err
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
-	configFlag(cmd, &file)
-	cmd.Flags().StringVar(&path, "path", "", "the `PATH` of ASes, neighbour first, origin last, as \"3356 64500\"; empty for a route of our own router")
-	cmd.Flags().StringArrayVar(&communities, "community", nil, "a `COMMUNITY` attached to it, 64500:101 or 64500:1:101; may be repeated")
-	cmd.Flags().StringVar(&scope, "scope", "external", "the `SCOPE` of who shows it: external or internal")
+	configFlag(cmd, &f.file)
+	q := &f.question
+	cmd.Flags().StringVar(&f.url, "url", "", "ask the daemon at this `URL`, as "+app.DefaultURL)
+	cmd.Flags().StringVar(&q.Path, "path", "", "the `PATH` of ASes, neighbour first, origin last, as \"3356 64500\"; empty for a route of our own router")
+	cmd.Flags().StringArrayVar(&q.Communities, "community", nil, "a `COMMUNITY` attached to it, 64500:101 or 64500:1:101; may be repeated")
+	cmd.Flags().StringVar(&q.NextHop, "next-hop", "", "the `ADDRESS` that it is announced with, for sites that are told by it")
+	cmd.Flags().StringVar(&q.Scope, "scope", "external", "the `SCOPE` of who shows it: external or internal")
+	cmd.Flags().StringVar(&f.format, "format", "text", "`FORMAT` of the output: text, json")
 	return cmd
 }
 
-// hypothetical prepares an announcement that nobody made for judgement.
-func hypothetical(cfg *config.Config, prefix, path string, communities []string, scope string) (*detector.Case, error) {
-	p, err := route.ParsePrefix(prefix)
-	if err != nil {
-		return nil, err
+func (f *explainFlags) run(cmd *cobra.Command, prefix string) (err error) {
+	if f.format != "text" && f.format != "json" {
+		return fmt.Errorf("--format %q: it is text or json", f.format)
 	}
-	attrs := &route.Attrs{}
-	if attrs.Path, err = route.ParsePath(path); err != nil {
-		return nil, fmt.Errorf("--path: %w", err)
+	given := func(name string) bool { return cmd.Flags().Changed(name) }
+	q := f.question
+	if q.Prefix, err = f.prefix(prefix); err != nil {
+		return err
 	}
-	if err := addCommunities(attrs, communities); err != nil {
-		return nil, err
-	}
-	v := &collector.Vantage{Local: cfg.ASNs[0]}
-	switch scope {
-	case "internal":
-	case "external":
-		v.Scope = collector.External
-	default:
-		return nil, fmt.Errorf("--scope %q: it is external or internal", scope)
-	}
-	vrps, err := app.LoadVRPs(cfg, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	return detector.NewCase(app.Rules(cfg), vrps, v, p, attrs), nil
-}
-
-func addCommunities(attrs *route.Attrs, texts []string) error {
-	for _, text := range texts {
-		if strings.Count(text, ":") == 2 {
-			c, err := route.ParseLargeCommunity(text)
-			if err != nil {
-				return fmt.Errorf("--community: %w", err)
-			}
-			attrs.Large = append(attrs.Large, c)
-			continue
-		}
-		c, err := route.ParseCommunity(text)
+	q.Held = f.url != "" && !slices.ContainsFunc([]string{"path", "community", "next-hop", "scope"}, given)
+	switch {
+	case q.Held && given("config"):
+		return errors.New("with --url and no --path, the daemon judges what it holds by its own configuration; leave -c out, or name a --path")
+	case f.url != "" && !given("config"):
+		asked, err := app.AskExplain(cmd.Context(), f.url, q)
 		if err != nil {
-			return fmt.Errorf("--community: %w", err)
+			return err
 		}
-		attrs.Communities = append(attrs.Communities, c)
+		return f.write(cmd, asked, nil)
 	}
-	return nil
+	cfg, err := loadConfig(cmd, f.file)
+	if err != nil {
+		return err
+	}
+	own, asked, err := app.Explain(cmd.Context(), cfg, f.file, f.url, q, time.Now())
+	if err != nil {
+		return err
+	}
+	return f.write(cmd, own, asked)
 }
 
-// explanation tells what each detector says, those that find something first.
-func explanation(c *detector.Case) string {
-	var found, passed strings.Builder
-	for _, d := range detector.Detectors() {
-		f, why := d.Judge(c)
-		if why != "" {
-			fmt.Fprintf(&passed, "  %-18s no: %s\n", d.Kind, why)
-			continue
-		}
-		fmt.Fprintf(&found, "  %-18s %s: %s\n", d.Kind, f.Severity, d.Says(&f))
-		for _, a := range d.Actions(&f, c.Attrs.Path) {
-			fmt.Fprintf(&found, "  %-18s → %s\n", "", a)
-		}
+// prefix reads the prefix; of what a daemon holds one may ask by an address too.
+func (f *explainFlags) prefix(text string) (netip.Prefix, error) {
+	if f.url != "" {
+		return prefixOf(text)
 	}
-	if found.Len() == 0 {
-		found.WriteString("  none\n")
-	}
-	return fmt.Sprintf("%s, path %q\n%s\n\nIncidents that would open:\n%sOthers:\n%s", c.Prefix, c.Attrs.Path, c.RPKI.Explain(c.Prefix, c.Origin), &found, &passed)
+	return route.ParsePrefix(text)
 }
