@@ -71,18 +71,21 @@ func (f *figures) Collect(out chan<- prometheus.Metric) {
 	gauge(f.drops, float64(standing))
 }
 
-// collectDifferences gives every cache beside the one in use a series, also those that do not differ.
+// collectDifferences gives every cache with data beside the one in use a series, also those that do not differ.
 func (f *figures) collectDifferences(s rpki.Snapshot, gauge func(*prometheus.Desc, float64, ...string)) {
 	n := map[string]int{}
 	for _, d := range s.Differences {
 		n[d.Other] = d.Missing + d.Extra
 	}
 	for _, src := range s.Sources {
-		if src.Cache && !src.InUse {
+		if src.Cache && !src.InUse && holds(src) {
 			gauge(f.differ, float64(n[src.Name]), src.Name)
 		}
 	}
 }
+
+// holds tells that a source has data.
+func holds(s rpki.SourceStatus) bool { return !s.Updated.IsZero() && s.State != rpki.SourceExpired }
 
 func one(is bool) float64 {
 	if is {
