@@ -44,6 +44,8 @@ type Engine struct {
 	// health is by site, of those whose service is checked.
 	health        map[string]*service
 	healthPlanned bool
+	silences      []Silence
+	storms        storms
 }
 
 // New makes an engine whose clock stands at the zero time until the first event or Advance.
@@ -307,6 +309,7 @@ func (e *Engine) settle() {
 	e.settlePresence()
 	touched := e.ledger.touched
 	e.ledger.touched = nil
+	rootsFirst(touched)
 	for _, r := range touched {
 		r.dirty = false
 		if r.state == open {
@@ -319,10 +322,22 @@ func (e *Engine) settle() {
 
 // settleClosed opens a record that has enough evidence, and forgets one that has none.
 func (e *Engine) settleClosed(r *record) {
+	if r.byHand {
+		if r.matter.standing() == gone {
+			r.byHand, r.resolved = false, e.clock
+			r.matter.over()
+			e.retireLater(r)
+		}
+		return
+	}
 	ok, since, table := r.matter.enough(e.rules.Confirm, e.clock)
 	if ok && r.matter.standing() == there {
 		r.open(e.clock, since, table)
 		r.refresh(e.clock)
+		if r.root = e.gust(r); r.root == nil {
+			r.root = e.explain(r)
+		}
+		r.silenced = e.muted(r)
 		e.say(Opened, r)
 		return
 	}
@@ -343,6 +358,7 @@ func (e *Engine) forgetLater(r *record, after time.Duration) {
 // settleOpen tells what changed of an open incident, and plans its end when nobody shows it any more.
 func (e *Engine) settleOpen(r *record) {
 	r.refresh(e.clock)
+	r.root, r.silenced = e.stillExplain(r), e.muted(r)
 	if r.statement() != r.said {
 		e.say(Updated, r)
 	}
@@ -367,7 +383,15 @@ func (e *Engine) resolveLater(r *record) {
 func (e *Engine) resolve(r *record) {
 	r.state, r.resolved = resolved, e.clock
 	e.say(Resolved, r)
-	r.matter.over()
+	if !r.byHand {
+		r.matter.over()
+	}
+	if e.storms.root == r {
+		e.storms.root = nil
+	}
+	if rank(r.key.Kind) == 0 {
+		e.orphan(r)
+	}
 	e.retireLater(r)
 }
 
@@ -375,7 +399,12 @@ func (e *Engine) resolve(r *record) {
 func (e *Engine) retireLater(r *record) {
 	at := r.resolved
 	e.timers.set(at.Add(e.rules.ReopenWithin+1), func() {
-		if r.state == resolved && r.resolved.Equal(at) {
+		switch {
+		case r.state != resolved || !r.resolved.Equal(at):
+		case r.byHand: // it is still there: forgotten, it would open as if it were new
+			r.resolved = e.clock
+			e.retireLater(r)
+		default:
 			e.ledger.remove(r)
 		}
 	})

@@ -88,6 +88,12 @@ const (
 	StaleVantage Kind = "stale-vantage"
 )
 
+// The kinds about anywatch itself.
+const (
+	Storm      Kind = "storm"       // so many incidents that nobody can read them
+	SinkFailed Kind = "sink-failed" // somebody who is to be told can't be
+)
+
 // The kinds about the RPKI itself.
 const (
 	RPKIStale      Kind = "rpki-stale"
@@ -99,7 +105,7 @@ const (
 
 // Kinds lists all kinds that there are.
 func Kinds() []Kind {
-	kinds := []Kind{FeedLost, PrefixLimit, StaleVantage, SiteMissing, SiteInconsistent, TooFewSites, TwinMismatch, Flapping, AnnouncedUnhealthy, HealthyWithdrawn, VisibilityLoss, Zombie, CatchmentShift, RPKIStale, RPKIAnchorDrop, ROAChanged, ROAExpiring, ROAMissing}
+	kinds := []Kind{Storm, SinkFailed, FeedLost, PrefixLimit, StaleVantage, SiteMissing, SiteInconsistent, TooFewSites, TwinMismatch, Flapping, AnnouncedUnhealthy, HealthyWithdrawn, VisibilityLoss, Zombie, CatchmentShift, RPKIStale, RPKIAnchorDrop, ROAChanged, ROAExpiring, ROAMissing}
 	for _, d := range Detectors() {
 		kinds = append(kinds, d.Kind)
 	}
@@ -127,7 +133,9 @@ type Change struct {
 
 // Incident is what anywatch says about one thing that looks wrong. The JSON is the contract with users and programs; absent facts are null.
 type Incident struct {
-	ID       string        `json:"id"`
+	ID string `json:"id"`
+	// Key is what makes it the same incident: kind, prefix, AS, site and subject with bars between.
+	Key      string        `json:"key,omitempty"`
 	Kind     Kind          `json:"kind"`
 	Severity Severity      `json:"severity"`
 	State    string        `json:"state"` // open or resolved

@@ -31,6 +31,9 @@ func (l *ledger) hold(f Finding, v *collector.Vantage, r *Route, now time.Time, 
 		rec = &record{key: f.Key, matter: &sighting{}}
 		l.records[f.Key] = rec
 	}
+	if _, ok := rec.matter.(*former); ok {
+		succeed(rec, &sighting{})
+	}
 	s := rec.matter.(*sighting)
 	s.finding = f
 	h := s.holder(v)
@@ -99,7 +102,7 @@ func (l *ledger) raise(c Condition) {
 	if old, ok := rec.matter.(*Condition); ok {
 		c.peak = old.peak
 	}
-	rec.matter = &c
+	succeed(rec, &c)
 	l.touch(rec)
 }
 
@@ -109,7 +112,12 @@ func (l *ledger) lift(k Key, why cause) {
 	if rec == nil {
 		return
 	}
-	rec.matter.(*Condition).how = gone
+	switch m := rec.matter.(type) {
+	case *Condition:
+		m.how = gone
+	case *former:
+		m.how = gone
+	}
 	rec.cause = why
 	l.touch(rec)
 }
@@ -117,7 +125,9 @@ func (l *ledger) lift(k Key, why cause) {
 // doubt notes that nobody can tell any more whether a condition holds.
 func (l *ledger) doubt(k Key) {
 	if rec := l.records[k]; rec != nil {
-		rec.matter.(*Condition).how = unknown
+		if c, ok := rec.matter.(*Condition); ok {
+			c.how = unknown
+		}
 		l.touch(rec)
 	}
 }

@@ -81,6 +81,11 @@ type record struct {
 	cause                              cause     // why the last evidence went
 	said                               statement
 	dirty                              bool
+
+	acknowledged string  // by whom; "" by nobody
+	silenced     string  // by which silence, in words; "" by none
+	root         *record // an open incident from which this one follows
+	byHand       bool    // somebody resolved it while it was still there: it stays resolved until it was gone once
 }
 
 // cause is why something is evidence no more.
@@ -96,7 +101,7 @@ func (r *record) open(now, since time.Time, table bool) {
 		r.reopened++
 	}
 	r.started, r.opened, r.resolved, r.clear = since, now, time.Time{}, time.Time{}
-	r.state, r.table = open, table
+	r.state, r.table, r.acknowledged, r.byHand = open, table, "", false
 	r.matter.begin()
 	if r.id == "" {
 		r.id = identity(r.key, since)
@@ -124,4 +129,11 @@ func (r *record) refresh(now time.Time) {
 	}
 }
 
-func (r *record) statement() statement { return r.matter.statement(r.said) }
+func (r *record) statement() statement {
+	s := r.matter.statement(r.said)
+	s.acknowledged, s.silenced, s.explained = r.acknowledged, r.silenced, ""
+	if r.root != nil {
+		s.explained = r.root.id
+	}
+	return s
+}

@@ -21,6 +21,15 @@ func (e *Engine) incident(r *record) Incident {
 		Started: r.started.UTC(), Opened: r.opened.UTC(), Updated: r.updated.UTC(), Reopened: r.reopened,
 	}
 	r.matter.write(e, &i)
+	i.Key, i.Acknowledged, i.Silenced, i.ExplainedBy = r.key.String(), orNull(r.acknowledged), orNull(r.silenced), nil
+	if r.root != nil {
+		i.ExplainedBy = &r.root.id
+	}
+	if i.Watched != nil {
+		if w := e.rules.Find(*i.Watched); w != nil {
+			i.Labels = w.Labels
+		}
+	}
 	if r.table {
 		i.Why = append(i.Why, "it stood in the first tables of those who show it: it is older than our watching")
 	}
@@ -28,6 +37,14 @@ func (e *Engine) incident(r *record) Incident {
 		i.close(r)
 	}
 	return i
+}
+
+// orNull gives nil for an empty text.
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }
 
 // close adds what only a resolved incident has.

@@ -47,6 +47,8 @@ type Prefix struct {
 	Sites           []string
 	MinSites        int
 	Twin            netip.Prefix // zero for none
+	// Labels go with the incidents about it, for people who route them.
+	Labels map[string]string
 }
 
 // Allows tells whether an AS may originate the prefix.
