@@ -50,7 +50,7 @@ func (e *Engine) SetRPKI(s rpki.Snapshot, now time.Time) {
 		a.usable = was
 	}
 	added, removed := a.changes(s)
-	first := !a.given
+	first, blind := !a.given, e.blind() != ""
 	a.given, a.snapshot = true, s
 	e.vrps = s.Table
 	if s.TooOld {
@@ -58,7 +58,7 @@ func (e *Engine) SetRPKI(s rpki.Snapshot, now time.Time) {
 	}
 	e.tellStale()
 	e.tellDrops()
-	if first || !was.Set().Equal(e.vrps.Set()) {
+	if first || blind != (e.blind() != "") || !was.Set().Equal(e.vrps.Set()) {
 		e.judgeByVRPs(was)
 	}
 	e.tellChanged(a.usable, added, removed)

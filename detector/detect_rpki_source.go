@@ -42,25 +42,26 @@ func (e *Engine) tellStale() {
 func (e *Engine) staleSource(x *rpki.SourceStatus) Condition {
 	c := Condition{Key: staleSourceKey(x.Name), Severity: Info, Since: x.Since}
 	limit := HumanDuration(e.rules.RPKI.MaxAge)
-	age := "has given no VRPs since it was first asked at " + stamp(x.Since)
+	age := "has no VRPs since " + stamp(x.Since)
 	if !x.Updated.IsZero() {
 		c.Since = x.Updated.Add(e.rules.RPKI.MaxAge)
 		age = fmt.Sprintf("has VRPs of %s and nothing newer", stamp(x.Updated))
 	}
+	none := e.blind() != ""
 	c.Since = min2(c.Since, e.clock)
 	means := "Other sources are fresh enough, and routes are judged by them."
-	if e.authority.snapshot.TooOld {
+	if none {
 		c.Severity = Warning
 		means = "No source is fresher: origins are judged by the configuration alone, and VRPs neither accuse nor excuse anybody."
 	}
-	c.Says = fmt.Sprintf("%s %s, which is older than rpki.max_age (%s). %s", x.Name, age, limit, means)
+	c.Says = fmt.Sprintf("%s %s: that is longer ago than rpki.max_age (%s). %s", x.Name, age, limit, means)
 	c.Was = fmt.Sprintf("%s had no VRPs younger than %s.", x.Name, limit)
 	c.Why = []string{x.Name + " " + age, fmt.Sprintf("it is %s since %s%s", x.State, stamp(x.Since), because(x.Err)), "rpki.max_age is " + limit}
 	c.Actions = []string{"Look at " + x.Name + ": does the validator behind it still run, can it fetch the repositories, does it reach us?"}
-	if e.authority.snapshot.TooOld {
+	if none {
 		c.Actions = append(c.Actions, "Name a second cache under rpki.caches, of another validator: one may fail then")
 	}
-	c.About = fmt.Sprint(e.authority.snapshot.TooOld)
+	c.About = fmt.Sprint(none)
 	return c
 }
 
