@@ -50,13 +50,7 @@ type feature struct {
 
 // idle is the one list of them. When a feature comes, its line goes.
 var idle = []feature{
-	{pattern: "rpki.roa_expiry_warning", text: "ROAs that expire are not announced yet"},
 	{pattern: "alerts.repeat", text: "open incidents are not repeated yet"},
-	{pattern: "alerts.sinks[].alertmanager", text: "this sink sends nothing yet"},
-	{pattern: "alerts.sinks[].pagerduty", text: "this sink sends nothing yet"},
-	{pattern: "alerts.sinks[].email", text: "this sink sends nothing yet"},
-	{pattern: "alerts.sinks[].syslog", text: "this sink sends nothing yet"},
-	{pattern: "alerts.sinks[].exec", text: "this sink starts nothing yet"},
 	{pattern: "store", text: "history is not kept yet"},
 	{pattern: "web.tls", text: "the web server speaks plain HTTP yet"},
 	{pattern: "web.users_file", text: "users are not asked for a password yet"},
