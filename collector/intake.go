@@ -51,6 +51,7 @@ type Intake struct {
 	Discarded func(*Malformed)
 	result    screen.Result
 	heard     []bool // by the number of the vantage
+	carried   int    // routes of others that were remembered
 }
 
 // Update takes the body of an UPDATE message, what follows the 19 octets of header.
@@ -152,16 +153,26 @@ func (in *Intake) count(prefixes int, matched bool) {
 	}
 }
 
-// emit hands routes on, and remembers those of our ASes so that their withdrawal is let through too.
+// carriedKept bounds the routes of others that are remembered because our AS stands in their path: a table that leaks through us has a million.
+const carriedKept = 10_000
+
+// emit hands routes on, and remembers those of our ASes, and those that we carry, so that their withdrawal is let through too.
 func (in *Intake) emit(ctx context.Context, ev Event) error {
 	if len(ev.Updates) == 0 {
 		return nil
 	}
 	for _, u := range ev.Updates {
-		if u.Attrs == nil || !in.originated(ev.Vantage, u.Attrs) {
+		if !in.ours(ev.Vantage, u.Attrs) {
 			continue
 		}
+		origin := in.originated(ev.Vantage, u.Attrs)
 		for _, n := range u.Announced {
+			if !origin && !in.Screen.Touches(n.Prefix) {
+				if in.carried == carriedKept {
+					continue
+				}
+				in.carried++
+			}
 			in.Screen.Remember(n.Prefix)
 		}
 	}
