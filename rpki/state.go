@@ -22,7 +22,8 @@ type Snapshot struct {
 	// Differences are those between the cache in use and the others.
 	Differences []Difference
 	// Added and Removed are what Table authorises more and less than that of the snapshot before, whichever trust anchor says so.
-	// Both are empty where either of the two tables holds nothing: data that come or go as a whole are no change to any ROA.
+	// Both are empty where a source came or went without another in its place, or either of the two tables holds nothing: data that
+	// come or go as a whole are no change to any ROA.
 	Added, Removed []VRP
 }
 

@@ -78,9 +78,9 @@ func (b *book) snapshot(now time.Time) rpki.Snapshot {
 		}
 	}
 	b.compare(now)
-	before := b.last.table
+	before, had := b.last.table, len(b.last.sets)
 	out.Table = b.build(used, now)
-	if out.Table.Set() != before.Set() && out.Table.Len() > 0 && before.Len() > 0 {
+	if out.Table.Set() != before.Set() && len(used) == had && out.Table.Len() > 0 && before.Len() > 0 {
 		out.Added, out.Removed = rpki.DiffAuthority(before.Set(), out.Table.Set())
 	}
 	for _, s := range b.all() {

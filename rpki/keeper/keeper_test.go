@@ -69,6 +69,25 @@ func TestFirstHealthyCache(t *testing.T) {
 	differ("a:1", "b:1", 0, 1)
 }
 
+// That a source has data for the first time changes no ROA, though the table holds more.
+func TestSourceComesAsAWhole(t *testing.T) {
+	c := following("a:1")
+	c.Files = []File{put(t, t.TempDir()+"/a.json", roas(t, "192.0.2.0/24 1"))}
+	b := newBench(t, c)
+	b.says(0, "198.51.100.0/24 1")
+	if s := b.Snapshot(); s.Table.Len() != 2 || len(s.Added)+len(s.Removed) != 0 {
+		t.Errorf("added %v, removed %v", s.Added, s.Removed)
+	}
+	b.says(0, "198.51.100.0/24 1", "203.0.113.0/24 1")
+	if s := b.Snapshot(); len(s.Added) != 1 {
+		t.Errorf("added %v", s.Added)
+	}
+	b.status(0, func(s *rtr.Status) { s.State, s.Set = rtr.Expired, nil })
+	if s := b.Snapshot(); s.Table.Len() != 1 || len(s.Added)+len(s.Removed) != 0 {
+		t.Errorf("added %v, removed %v", s.Added, s.Removed)
+	}
+}
+
 // A table whose sources confirm it is the same but for its age.
 func TestConfirmedTable(t *testing.T) {
 	b := newBench(t, following("a:1"))

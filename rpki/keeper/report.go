@@ -32,7 +32,7 @@ func (k *Keeper) reportSource(old, s rpki.SourceStatus, now time.Time) {
 		log.Error("VRPs were not reloaded; the old ones stay in use", "error", s.Err)
 	case s.State == rpki.SourceFresh && old.State == rpki.SourceBroken:
 		log.Info("the file can be read again", "vrps", s.VRPs, "aspas", s.ASPAs)
-	case s.State == rpki.SourceFresh && s.Err != "" && s.Err != old.Err:
+	case !s.Cache && s.State == rpki.SourceFresh && s.Err != "" && s.Err != old.Err:
 		log.Warn("some entries of a file are left out", "reason", s.Err)
 	}
 	if s.TooOld && !old.TooOld {
