@@ -1,0 +1,7 @@
+//go:build !interop
+
+package store
+
+func databases() []database { return []database{sqliteDatabase} }
+
+func stopServers() {}
