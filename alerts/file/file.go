@@ -21,20 +21,16 @@ const mode = 0o640
 // to the disk one by one (that would cost a disk's latency for each); Close and Reopen do that, and a power cut may lose the last seconds.
 type Sink struct {
 	name, path string
+	rotation   Rotation
 
 	mu   sync.Mutex
 	file *os.File // nil after Close
 	torn bool     // the file ends within a line
+	size int64    // of the file, while there is a rotation
 }
 
 // New opens the file, and makes it when there is none; its folder must exist. The error tells what stands in the way.
-func New(name, path string) (*Sink, error) {
-	f, torn, err := open(path)
-	if err != nil {
-		return nil, fmt.Errorf("file sink %s: %w", name, err)
-	}
-	return &Sink{name: name, path: path, file: f, torn: torn}, nil
-}
+func New(name, path string) (*Sink, error) { return NewRotating(name, path, Rotation{}) }
 
 // Name gives the name in the configuration.
 func (s *Sink) Name() string { return s.name }
@@ -50,6 +46,9 @@ func (s *Sink) Notify(_ context.Context, n alerts.Notification) error {
 		line, err := c.JSON()
 		if err != nil {
 			return alerts.Permanent(fmt.Errorf("file sink %s: incident %s can't be written as JSON: %w", s.name, c.Incident.ID, err))
+		}
+		if err := s.rotate(int64(len(line) + 1)); err != nil {
+			return fmt.Errorf("file sink %s: %w", s.name, err)
 		}
 		if err := s.append(line); err != nil {
 			return fmt.Errorf("file sink %s: %w", s.name, err)
@@ -68,6 +67,7 @@ func (s *Sink) append(line []byte) error {
 		line = append([]byte{'\n'}, line...)
 	}
 	written, err := s.file.Write(line)
+	s.size += int64(written)
 	if written > 0 {
 		s.torn = written < len(line)
 	}
@@ -83,7 +83,7 @@ func (s *Sink) Reopen() error {
 		return fmt.Errorf("file sink %s: %w", s.name, err)
 	}
 	err = s.release()
-	s.file, s.torn = f, torn
+	s.file, s.torn, s.size = f, torn, sizeOf(f)
 	return err
 }
 

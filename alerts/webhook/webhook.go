@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"anywatch/alerts"
+	"anywatch/alerts/templates"
 	"anywatch/detector"
 )
 
@@ -36,6 +37,9 @@ type Config struct {
 	Secret string
 	// Headers are sent with every request. Their values may be secrets.
 	Headers []Header
+	// Body writes the body; nil means the change as the file sink writes it.
+	Body      *templates.Body
+	Dashboard alerts.Dashboard
 }
 
 // Header is one line of a request.
@@ -43,11 +47,13 @@ type Header struct{ Name, Value string }
 
 // Sink posts to one address.
 type Sink struct {
-	name    string
-	url     *url.URL
-	secret  string
-	headers http.Header
-	client  *http.Client
+	name      string
+	url       *url.URL
+	secret    string
+	headers   http.Header
+	client    *http.Client
+	template  *templates.Body // nil without
+	dashboard alerts.Dashboard
 }
 
 // New makes the sink. The error tells what is wrong with the configuration, and shows no secret.
@@ -67,7 +73,7 @@ func New(name string, c Config) (*Sink, error) {
 	if headers.Get("User-Agent") == "" {
 		headers.Set("User-Agent", "anywatch")
 	}
-	return &Sink{name: name, url: u, secret: c.Secret, headers: headers, client: alerts.NewHTTPClient()}, nil
+	return &Sink{name: name, url: u, secret: c.Secret, headers: headers, client: alerts.NewHTTPClient(), template: c.Body, dashboard: c.Dashboard}, nil
 }
 
 // checkHeader refuses what HTTP can't carry (RFC 9110 sections 5.1 and 5.5) and the names that are ours.
@@ -117,7 +123,7 @@ func (s *Sink) Notify(ctx context.Context, n alerts.Notification) error {
 }
 
 func (s *Sink) post(ctx context.Context, c detector.Change) error {
-	body, err := c.JSON()
+	body, err := s.body(c)
 	if err != nil {
 		return alerts.Permanent(fmt.Errorf("can't be written as JSON: %w", err))
 	}
@@ -135,6 +141,14 @@ func (s *Sink) post(ctx context.Context, c detector.Change) error {
 		req.Header.Set(signatureHeader, sign(body, s.secret))
 	}
 	return alerts.Send(s.client, req)
+}
+
+// body writes what is posted about a change.
+func (s *Sink) body(c detector.Change) ([]byte, error) {
+	if s.template == nil {
+		return c.JSON()
+	}
+	return s.template.Render(templates.NewView(alerts.Notification{Changes: []detector.Change{c}}, s.dashboard))
 }
 
 // delivery names a change of an incident, the same at every try.
