@@ -1,0 +1,89 @@
+package store
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"anywatch/detector"
+)
+
+func benchStore(b *testing.B) *Store {
+	s, err := Open(b.Context(), Config{URL: "sqlite:" + filepath.Join(b.TempDir(), "bench.db")})
+	check(b, err)
+	b.Cleanup(func() { check(b, s.Close()) })
+	return s
+}
+
+func oneFinding(n int) *Batch {
+	c := opened(n, noon.Add(time.Duration(n)*time.Millisecond))
+	return &Batch{Changes: []Change{c}, Notifications: []Notification{{Sink: "slack"}, {Sink: "pager"}, {Sink: "hook"}}}
+}
+
+// BenchmarkRecord is one change with three notifications, waited for until it is on the disk, one after the other.
+func BenchmarkRecord(b *testing.B) {
+	s := benchStore(b)
+	var each []time.Duration
+	for n := 0; b.Loop(); n++ {
+		began := time.Now()
+		check(b, s.Record(b.Context(), oneFinding(n)))
+		each = append(each, time.Since(began))
+	}
+	slices.Sort(each)
+	b.ReportMetric(float64(each[len(each)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(float64(each[len(each)*99/100].Microseconds()), "p99-µs")
+}
+
+// BenchmarkStorm gives findings without waiting for each: what comes amid a commit goes into the next.
+func BenchmarkStorm(b *testing.B) {
+	s := benchStore(b)
+	var wg sync.WaitGroup
+	for n := 0; b.Loop(); n++ {
+		wg.Add(1)
+		check(b, s.Submit(oneFinding(n), func(err error) {
+			if err != nil {
+				b.Error(err)
+			}
+			wg.Done()
+		}))
+		if n%4096 == 4095 {
+			wg.Wait()
+		}
+	}
+	wg.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "findings/s")
+}
+
+// BenchmarkList asks for 50 incidents of 100,000.
+func BenchmarkList(b *testing.B) {
+	s := benchStore(b)
+	for n := 0; n < 100_000; n += 1000 {
+		batch := new(Batch)
+		for i := n; i < n+1000; i++ {
+			c := oneFinding(i).Changes[0]
+			c.Incident.Severity = detector.Severity(i % 3)
+			if i%100 != 0 {
+				c.Incident.State, c.Incident.Resolved = "resolved", &c.Time
+			}
+			c.Incident.Site = ref(fmt.Sprint("site", i%20))
+			batch.Changes = append(batch.Changes, c)
+		}
+		check(b, s.Record(b.Context(), batch))
+	}
+	for name, f := range map[string]Filter{
+		"all": {}, "open": {States: []string{"open"}}, "critical": {Severity: detector.Critical}, "site": {Sites: []string{"site7"}},
+		"kind": {Kinds: []detector.Kind{detector.SubprefixHijack}}, "prefix": {Prefix: pfx("10.0.7.0/24"), Match: Within}, "text": {Text: "10.1.100.7/32"},
+		"open-warning-site": {States: []string{"open"}, Severity: detector.Warning, Sites: []string{"site0"}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, _, err := s.Incidents(b.Context(), f, Page{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
