@@ -62,7 +62,7 @@ func writeExplanation(out io.Writer, own, asked *app.Explanation) error {
 	}{own, asked})
 }
 
-const column = "                     " // where the words of a kind begin
+const column = "                      " // where the words of a kind begin
 
 // explainRoute tells of one announcement: what it is, what would open, and what would not.
 func explainRoute(b *strings.Builder, e *app.Explanation, r *app.ExplainedCase) {
@@ -93,7 +93,7 @@ func explainRoute(b *strings.Builder, e *app.Explanation, r *app.ExplainedCase) 
 	}
 	b.WriteString("Others:\n")
 	for _, o := range r.Others {
-		fmt.Fprintf(b, "  %-18s no: %s\n", o.Kind, o.Not)
+		fmt.Fprintf(b, "  %-19s no: %s\n", o.Kind, o.Not)
 	}
 	if e.Hypothetical {
 		explainConditions(b, e)
@@ -127,7 +127,7 @@ func vantagesText(r *app.ExplainedCase) string {
 }
 
 func explainIncident(b *strings.Builder, i app.ExplainedOf) {
-	fmt.Fprintf(b, "  %-18s %s: %s\n", i.Kind, i.Severity, i.Summary)
+	fmt.Fprintf(b, "  %-19s %s: %s\n", i.Kind, i.Severity, i.Summary)
 	for _, why := range i.Why {
 		fmt.Fprintf(b, "%sbecause %s\n", column, why)
 	}
@@ -156,11 +156,11 @@ func explainConditions(b *strings.Builder, e *app.Explanation) {
 	var kinds []string
 	for _, c := range e.Conditions {
 		if c.Incident != nil {
-			fmt.Fprintf(b, "  %-18s is open about this, as %s\n", c.Kind, *c.Incident)
+			fmt.Fprintf(b, "  %-19s is open about this, as %s\n", c.Kind, *c.Incident)
 			continue
 		}
 		if e.Hypothetical {
-			fmt.Fprintf(b, "  %-18s %s\n", c.Kind, c.Not)
+			fmt.Fprintf(b, "  %-19s %s\n", c.Kind, c.Not)
 			continue
 		}
 		kinds = append(kinds, string(c.Kind))
