@@ -51,17 +51,18 @@ func (in *audit) score(r Report) Score {
 			s.ASPAs++
 		}
 	}
-	s.ROA, s.ASPA = mean(s.ROA, s.ROAs), mean(s.ASPA, s.ASPAs)
+	roa, aspa := mean(s.ROA, s.ROAs), mean(s.ASPA, s.ASPAs)
 	switch {
 	case s.ROAs == 0 && s.ASPAs == 0:
 		s.Counted = false
 	case s.ASPAs == 0:
-		s.Percent = s.ROA
+		s.Percent = down(roa)
 	case s.ROAs == 0:
-		s.Percent = s.ASPA
+		s.Percent = down(aspa)
 	default:
-		s.Percent = down(roaWeight*s.ROA + aspaWeight*s.ASPA)
+		s.Percent = down(roaWeight*roa + aspaWeight*aspa)
 	}
+	s.ROA, s.ASPA = down(roa), down(aspa)
 	return s
 }
 
@@ -69,7 +70,7 @@ func mean(sum float64, n int) float64 {
 	if n == 0 {
 		return 0
 	}
-	return down(sum / float64(n))
+	return sum / float64(n)
 }
 
 // down rounds so that only what is perfect has 100. The small addition takes back what binary fractions lost.

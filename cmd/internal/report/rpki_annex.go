@@ -232,7 +232,7 @@ func (a *rpkiAnnex) outcome() string {
 	}
 }
 
-// aspaText says in a line how it stands with the ASPA of an origin.
+// aspaText says how it stands with the ASPA of an origin, with a line for each advice.
 func aspaText(x compliance.ASPA) string {
 	says := strings.ReplaceAll(x.State, "-", " ")
 	if x.Exists {
@@ -241,7 +241,7 @@ func aspaText(x compliance.ASPA) string {
 		says += ": no upstream is configured or seen"
 	}
 	for _, advice := range x.Advice {
-		says += "; " + advice
+		says += "\n  " + advice
 	}
 	return says
 }
