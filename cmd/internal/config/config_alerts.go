@@ -32,9 +32,10 @@ type Sink struct {
 	Syslog       *Syslog
 	File         *FileSink
 	Exec         *Exec
+	Chat         *Chat
 }
 
-// Type names the kind of the sink as the file does: slack, alertmanager, pagerduty, webhook, email, syslog, file or exec.
+// Type names the kind of the sink as the file does: slack, alertmanager, pagerduty, webhook, email, syslog, file, chat or exec.
 func (s Sink) Type() string {
 	switch {
 	case s.Slack != nil:
@@ -51,6 +52,8 @@ func (s Sink) Type() string {
 		return "syslog"
 	case s.File != nil:
 		return "file"
+	case s.Chat != nil:
+		return "chat"
 	default:
 		return "exec"
 	}
@@ -63,11 +66,30 @@ type Slack struct {
 	Channel    string
 }
 
+// Template is a file of texts for people, or for a webhook of JSON; the zero value is none. It was tried with examples.
+type Template struct {
+	File File
+	Text string
+}
+
 // Alertmanager posts to a Prometheus Alertmanager.
-type Alertmanager struct{ URL URL }
+type Alertmanager struct {
+	URL URL
+	// Username and Password are sent as basic authentication, Token as a bearer's.
+	Username        string
+	Password, Token Secret
+	// Resend is how often what is open is posted again.
+	Resend   time.Duration
+	Template Template
+}
 
 // PagerDuty sends to the Events API.
-type PagerDuty struct{ RoutingKey Secret }
+type PagerDuty struct {
+	RoutingKey Secret
+	// URL is the zero value for PagerDuty's own.
+	URL      URL
+	Template Template
+}
 
 // Webhook posts the incident as JSON, signed with Key if there is one.
 type Webhook struct {
@@ -75,6 +97,8 @@ type Webhook struct {
 	// Key is read from secret_file.
 	Key     Secret
 	Headers []Header
+	// Template writes the body, as JSON.
+	Template Template
 }
 
 // Header is one line of an HTTP request; its value may be a secret.
@@ -88,16 +112,46 @@ type Email struct {
 	SMTP string
 	From string
 	To   []string
+	// TLS is auto, starttls, tls or none.
+	TLS      string
+	CA       CertFile
+	Username string
+	Password Secret
+	Template Template
+}
+
+// CertFile is a file of certificates in PEM, read.
+type CertFile struct {
+	File File
+	PEM  string
 }
 
 // Syslog sends to an address such as udp://127.0.0.1:514.
-type Syslog struct{ Address URL }
+type Syslog struct {
+	Address           URL
+	Facility, AppName string
+	CA                CertFile
+	Template          Template
+}
 
 // FileSink appends JSON lines to a file.
-type FileSink struct{ Path File }
+type FileSink struct {
+	Path File
+	// MaxBytes is when the file is rotated; 0 is never. Keep is how many former files stay.
+	MaxBytes, Keep int
+}
 
 // Exec runs a command with the incident as JSON on its standard input.
-type Exec struct{ Command []string }
+type Exec struct {
+	Command []string
+	Timeout time.Duration
+}
+
+// Chat writes to Microsoft Teams, Telegram or Matrix.
+type Chat struct {
+	URL      Secret
+	Template Template
+}
 
 // Store is where history is kept.
 type Store struct {
@@ -110,7 +164,9 @@ type Store struct {
 // Web is the dashboard, the API and the metrics.
 type Web struct {
 	Listen string
-	TLS    TLS
+	// ExternalURL is where people reach the dashboard; "" without. Links in notifications begin with it.
+	ExternalURL string
+	TLS         TLS
 	// Users and Tokens are empty when there are none.
 	Users, Tokens File
 }

@@ -35,6 +35,7 @@ func (c *Config) Print(w io.Writer) error {
 		{"store", group{{"url", c.Store.URL.String()}, {"keep", span(c.Store.Keep)}}},
 		{"web", group{
 			{"listen", c.Web.Listen},
+			{"external_url", c.Web.ExternalURL},
 			{"tls", c.Web.TLS.print(false)},
 			{"users_file", c.Web.Users.Name},
 			{"tokens_file", c.Web.Tokens.Name},

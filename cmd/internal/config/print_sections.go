@@ -188,29 +188,3 @@ func (s Sink) print() group {
 		{"sites", flowOf(s.Sites, safe)},
 	}
 }
-
-// receiver writes how the sink is reached. A secret from a file stands there as the name of the file.
-func (s Sink) receiver() group {
-	switch {
-	case s.Slack != nil:
-		return given(group{{"webhook_url_file", s.Slack.WebhookURL.file}, {"token_file", s.Slack.Token.file}, {"channel", s.Slack.Channel}})
-	case s.Alertmanager != nil:
-		return group{{"url", s.Alertmanager.URL.String()}}
-	case s.PagerDuty != nil:
-		return group{{"routing_key_file", s.PagerDuty.RoutingKey.file}}
-	case s.Webhook != nil:
-		headers := group{}
-		for _, h := range s.Webhook.Headers {
-			headers = append(headers, field{h.Name, h.Value.String()})
-		}
-		return given(group{{"url", s.Webhook.URL.String()}, {"secret_file", s.Webhook.Key.file}, {"headers", headers}})
-	case s.Email != nil:
-		return group{{"smtp", s.Email.SMTP}, {"from", s.Email.From}, {"to", flowOf(s.Email.To, safe)}}
-	case s.Syslog != nil:
-		return group{{"address", s.Syslog.Address.String()}}
-	case s.File != nil:
-		return group{{"path", s.File.Path.Name}}
-	default:
-		return group{{"command", flowOf(s.Exec.Command, safe)}}
-	}
-}

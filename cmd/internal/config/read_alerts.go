@@ -16,7 +16,7 @@ var kinds = []string{
 }
 
 // sinkTypes are the keys one of which every sink has.
-var sinkTypes = []string{"slack", "alertmanager", "pagerduty", "webhook", "email", "syslog", "file", "exec"}
+var sinkTypes = []string{"slack", "alertmanager", "pagerduty", "webhook", "email", "syslog", "file", "chat", "exec"}
 
 // kindOf takes the name of a kind of incident; rule:* are those of all rules.
 func kindOf(rules names) parseFunc[string] {
@@ -68,26 +68,25 @@ func (r *reader) receiver(s *section, out *Sink) {
 		out.Slack = r.slack(t)
 	}
 	if t := s.optional("alertmanager", `{url: "http://127.0.0.1:9093"}`); t != nil {
-		out.Alertmanager = &Alertmanager{URL: webAddress(t, false)}
-		t.end()
+		out.Alertmanager = r.alertmanager(t)
 	}
 	if t := s.optional("pagerduty", "{routing_key_file: secrets/pd}"); t != nil {
-		out.PagerDuty = &PagerDuty{RoutingKey: r.secretFile(t, "routing_key_file")}
-		t.end()
+		out.PagerDuty = r.pagerduty(t)
 	}
 	if t := s.optional("webhook", `{url: "http://127.0.0.1:9701/alert"}`); t != nil {
 		out.Webhook = r.webhook(t)
 	}
 	if t := s.optional("email", `{smtp: "127.0.0.1:25", from: anywatch@example.net, to: [noc@example.net]}`); t != nil {
-		out.Email = email(t)
+		out.Email = r.email(t)
 	}
 	if t := s.optional("syslog", `{address: "udp://127.0.0.1:514"}`); t != nil {
-		t.required("address", `write where to send, as "udp://127.0.0.1:514"`)
-		out.Syslog = &Syslog{Address: one(t, "address", URL{}, urlOf(false, "udp", "tcp", "tls", "unix"))}
-		t.end()
+		out.Syslog = r.syslog(t)
 	}
 	if t := s.optional("file", "{path: alerts.jsonl}"); t != nil {
-		out.File = &FileSink{Path: r.filePath(t)}
+		out.File = r.fileSink(t)
+	}
+	if t := s.optional("chat", "{url_file: secrets/teams}"); t != nil {
+		out.Chat = r.chat(t)
 	}
 	if t := s.optional("exec", "{command: [/usr/local/bin/on-alert]}"); t != nil {
 		out.Exec = command(t)
@@ -100,22 +99,12 @@ func webAddress(s *section, secretPath bool) URL {
 	return one(s, "url", URL{}, urlOf(secretPath, "http", "https"))
 }
 
-// secretFile reads a secret that the sink can't do without.
-func (r *reader) secretFile(s *section, key string) Secret {
-	const remedy = "name the file that holds it, readable for nobody else"
-	secret := one(s, key, Secret{}, r.secret)
-	if s.required(key, remedy) && secret.IsZero() && s.sound(key) {
-		s.fault(key, "is empty", remedy)
-	}
-	return secret
-}
-
 // slack wants a webhook's address, or a bot's token with the channel that it writes to.
 func (r *reader) slack(s *section) *Slack {
 	defer s.end()
 	out := &Slack{
-		WebhookURL: one(s, "webhook_url_file", Secret{}, r.secretURL),
-		Token:      one(s, "token_file", Secret{}, r.secret),
+		WebhookURL: r.secretFrom(s, "webhook_url", r.secretURL),
+		Token:      r.secretFrom(s, "token", r.secret),
 		Channel:    one(s, "channel", "", text),
 	}
 	if !s.sound("webhook_url_file") || !s.sound("token_file") || !s.sound("channel") || s.unknown() {
@@ -140,7 +129,7 @@ func (r *reader) slack(s *section) *Slack {
 
 func (r *reader) webhook(s *section) *Webhook {
 	defer s.end()
-	w := &Webhook{URL: webAddress(s, true), Key: one(s, "secret_file", Secret{}, r.secret)}
+	w := &Webhook{URL: webAddress(s, true), Key: r.secretFrom(s, "secret", r.secret), Template: r.template(s, true)}
 	headers := s.sub("headers", "{X-Team: noc}")
 	if headers.node == nil {
 		return w
@@ -168,33 +157,10 @@ func isToken(s string) bool {
 	})
 }
 
-func email(s *section) *Email {
-	defer s.end()
-	const to = "write at least one address, as to: [noc@example.net]"
-	s.required("smtp", `write the host and port of the mail server, as "127.0.0.1:25"`)
-	s.required("from", "write the address of the sender, as anywatch@example.net")
-	e := &Email{SMTP: one(s, "smtp", "", endpoint), From: one(s, "from", "", mailbox), To: many(s, "to", mailbox)}
-	if s.required("to", to) && len(e.To) == 0 && s.sound("to") {
-		s.fault("to", "is empty", to)
-	}
-	return e
-}
-
-// filePath reads the file that the sink writes; it need not be there.
-func (r *reader) filePath(s *section) File {
-	defer s.end()
-	const remedy = "name the file to write to, as alerts.jsonl"
-	f := one(s, "path", File{}, r.named)
-	if s.required("path", remedy) && f.IsZero() && s.sound("path") {
-		s.fault("path", "is empty", remedy)
-	}
-	return f
-}
-
 func command(s *section) *Exec {
 	defer s.end()
 	const remedy = "write the program and its arguments, as [/usr/local/bin/on-alert]"
-	e := &Exec{Command: many(s, "command", text)}
+	e := &Exec{Command: many(s, "command", text), Timeout: one(s, "timeout", 30*time.Second, positive)}
 	if s.required("command", remedy) && s.sound("command") && (len(e.Command) == 0 || e.Command[0] == "") {
 		s.fault("command", "names no program", remedy)
 	}

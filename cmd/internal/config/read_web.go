@@ -38,6 +38,7 @@ func (r *reader) database(w word) (Store, *problem) {
 func (r *reader) web(s *section) Web {
 	defer s.end()
 	w := Web{Listen: one(s, "listen", "127.0.0.1:8480", listen)}
+	w.ExternalURL = one(s, "external_url", "", externalURL)
 	w.TLS = r.tls(s.sub("tls", "{cert_file: web.crt, key_file: web.key}"), false)
 	w.Users = one(s, "users_file", File{}, r.existing)
 	w.Tokens = one(s, "tokens_file", File{}, r.existing)

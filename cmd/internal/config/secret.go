@@ -17,6 +17,8 @@ type Secret struct {
 	text *string
 	// file is the name of the file it was read from, as the configuration gives it; "" for a value that stands there itself.
 	file string
+	// env is the name of the variable of the environment that it comes from; "" for none.
+	env string
 }
 
 // NewSecret wraps a text.
