@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	htmltemplate "html/template"
+	"regexp"
 	"strings"
 	"text/template"
 
@@ -94,11 +95,14 @@ func plain(err error) error {
 	text := err.Error()
 	for _, prefix := range []string{"template: template:", "template: body:", "template: default:", "html/template:template:", "html/template: "} {
 		if rest, ok := strings.CutPrefix(text, prefix); ok {
-			return errors.New("line " + rest)
+			return errors.New("line " + foreign.ReplaceAllString(rest, "there is no field $1"))
 		}
 	}
 	return err
 }
+
+// foreign is how the engine speaks of a field that is not there: it names a type of Go, which says nothing to who writes templates.
+var foreign = regexp.MustCompile(`can't evaluate field (\w+) in type \S+`)
 
 // try renders every example.
 func (s *Set) try() error {

@@ -20,7 +20,7 @@ func Rules(c *config.Config) *rules.Set {
 			MoreSpecifics: rules.MoreSpecifics(p.MoreSpecifics),
 			Announced:     announced(p.Announced),
 			LocalScope:    p.Scope == config.Local,
-			Sites:         p.Sites, MinSites: p.MinSites, Twin: p.Twin,
+			Sites:         p.Sites, MinSites: p.MinSites, Twin: p.Twin, Labels: p.Labels,
 		}
 	}
 	limits := thresholds(c.Detect)

@@ -165,8 +165,13 @@ func authorities(c config.CertFile) []byte {
 	return []byte(c.PEM)
 }
 
+// groups translates what the file calls the ways to tell incidents as one.
+var groups = map[config.GroupBy]alerts.Group{
+	"": alerts.ByKin, config.BySite: alerts.BySite, config.ByPrefix: alerts.ByPrefix, config.ByOffender: alerts.ByOffender, config.ByIncident: alerts.ByIncident,
+}
+
 func routeTo(sink alerts.Sink, s config.Sink, own []config.Rule) alerts.Route {
-	r := alerts.Route{Sink: sink, Prefixes: s.Prefixes, Sites: s.Sites}
+	r := alerts.Route{Sink: sink, Prefixes: s.Prefixes, Sites: s.Sites, Labels: s.Labels, Group: groups[s.GroupBy], Escalate: alerts.Escalate(s.Escalate)}
 	for _, k := range s.Kinds {
 		r.Kinds = append(r.Kinds, detector.Kind(k))
 		if k == "rule:*" {

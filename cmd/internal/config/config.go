@@ -40,6 +40,8 @@ type Policy struct {
 	// MinSites: fewer sites that announce than this is critical; 0 is never.
 	MinSites      int
 	MoreSpecifics MoreSpecifics
+	// Labels go with the incidents about a prefix. Those of `defaults` and its own are joined; its own win.
+	Labels map[string]string
 }
 
 // Origins is who may originate a prefix.

@@ -23,6 +23,12 @@ type Sink struct {
 	Kinds    []string
 	Prefixes []netip.Prefix
 	Sites    []string
+	// Labels are what the watched prefix must carry; none asks for nothing.
+	Labels map[string]string
+	// GroupBy is what incidents have in common that are told as one; "" leaves it to the kind.
+	GroupBy GroupBy
+	// Escalate hands on what nobody acknowledged.
+	Escalate Escalate
 
 	Slack        *Slack
 	Alertmanager *Alertmanager
@@ -33,6 +39,23 @@ type Sink struct {
 	File         *FileSink
 	Exec         *Exec
 	Chat         *Chat
+}
+
+// GroupBy is what incidents have in common that are told as one.
+type GroupBy string
+
+// The choices.
+const (
+	BySite     GroupBy = "site"
+	ByPrefix   GroupBy = "prefix"
+	ByOffender GroupBy = "offender"
+	ByIncident GroupBy = "incident" // nothing: each by itself
+)
+
+// Escalate hands an incident that nobody acknowledged to another sink, some time after it opened; without a name nothing is handed on.
+type Escalate struct {
+	After time.Duration
+	To    string
 }
 
 // Type names the kind of the sink as the file does: slack, alertmanager, pagerduty, webhook, email, syslog, file, chat or exec.
@@ -59,11 +82,11 @@ func (s Sink) Type() string {
 	}
 }
 
-// Slack posts to a WebhookURL, or as a bot with a Token to a Channel.
+// Slack posts to a WebhookURL, or as a bot with a Token to a Channel. With an AppToken too, people acknowledge in Slack.
 type Slack struct {
-	WebhookURL Secret
-	Token      Secret
-	Channel    string
+	WebhookURL      Secret
+	Token, AppToken Secret
+	Channel         string
 }
 
 // Template is a file of texts for people, or for a webhook of JSON; the zero value is none. It was tried with examples.

@@ -96,12 +96,25 @@ func asSetOf(asns []route.ASN) any {
 }
 
 func (p Policy) print() group {
-	return group{
+	return given(group{
 		{"origins", asSetOf(p.Origins.ASNs)},
 		{"upstreams", asSetOf(p.Upstreams)},
 		{"min_sites", count(p.MinSites)},
 		{"more_specifics", p.MoreSpecifics.print()},
+		{"labels", labelGroup(p.Labels)},
+	})
+}
+
+// labelGroup writes labels in the order of their names; nil when there are none.
+func labelGroup(labels map[string]string) any {
+	if len(labels) == 0 {
+		return nil
 	}
+	var g group
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		g = append(g, field{name, labels[name]})
+	}
+	return g
 }
 
 func (m MoreSpecifics) print() any {
@@ -134,7 +147,7 @@ func (p Prefix) print() group {
 		}
 		g = append(g, field{"origin_upstreams", pairs})
 	}
-	return given(append(g, field{"more_specifics", p.MoreSpecifics.print()}))
+	return given(append(g, field{"more_specifics", p.MoreSpecifics.print()}, field{"labels", labelGroup(p.Labels)}))
 }
 
 func (r Rule) print() group {

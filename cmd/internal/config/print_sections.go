@@ -179,12 +179,19 @@ func (f Flap) print() group {
 }
 
 func (s Sink) print() group {
-	return group{
+	var escalate any
+	if s.Escalate.To != "" {
+		escalate = group{{"after", span(s.Escalate.After)}, {"to", s.Escalate.To}}
+	}
+	return given(group{
 		{"name", s.Name},
 		{s.Type(), s.receiver()},
 		{"severity", plain(s.Severity)},
 		{"kinds", flowOf(s.Kinds, safe)},
 		{"prefixes", prefixFlow(s.Prefixes)},
 		{"sites", flowOf(s.Sites, safe)},
-	}
+		{"labels", labelGroup(s.Labels)},
+		{"group_by", plain(s.GroupBy)},
+		{"escalate", escalate},
+	})
 }

@@ -5,7 +5,7 @@ package config
 func (s Sink) receiver() group {
 	switch {
 	case s.Slack != nil:
-		return given(append(append(s.Slack.WebhookURL.source("webhook_url"), s.Slack.Token.source("token")...), field{"channel", s.Slack.Channel}))
+		return s.Slack.print()
 	case s.Alertmanager != nil:
 		return s.Alertmanager.print()
 	case s.PagerDuty != nil:
@@ -30,6 +30,11 @@ func (s Sink) receiver() group {
 // source writes where a secret comes from.
 func (s Secret) source(name string) group {
 	return group{{name + "_file", s.file}, {name + "_env", s.env}}
+}
+
+func (s Slack) print() group {
+	g := append(s.WebhookURL.source("webhook_url"), s.Token.source("token")...)
+	return given(append(append(g, field{"channel", s.Channel}), s.AppToken.source("app_token")...))
 }
 
 func (a Alertmanager) print() group {

@@ -45,9 +45,14 @@ func (r *reader) alerts(s *section, sites, rules names) Alerts {
 	defer s.end()
 	a := Alerts{GroupWait: one(s, "group_wait", 5*time.Second, duration), Repeat: one(s, "repeat", 4*time.Hour, duration)}
 	known, first := names{what: "sink"}, map[string]int{}
+	var later escalations
 	s.each("sinks", "{name: noc, slack: {webhook_url_file: secrets/slack}}", func(t *section) {
-		a.Sinks = append(a.Sinks, r.sink(t, known.add(t, first), sites, rules))
+		sink := r.sink(t, known.add(t, first), sites, rules)
+		sink.Escalate = later.read(t, sink.Name)
+		t.exactlyOne(sinkTypes...)
+		a.Sinks = append(a.Sinks, sink)
 	})
+	later.check(known)
 	return a
 }
 
@@ -55,11 +60,7 @@ func (r *reader) alerts(s *section, sites, rules names) Alerts {
 func (r *reader) sink(s *section, name string, sites, rules names) Sink {
 	out := Sink{Name: name}
 	r.receiver(s, &out)
-	out.Severity = one(s, "severity", Info, severities)
-	out.Kinds = many(s, "kinds", kindOf(rules))
-	out.Prefixes = many(s, "prefixes", prefix)
-	out.Sites = many(s, "sites", sites.reference())
-	s.exactlyOne(sinkTypes...)
+	r.routing(s, &out, sites, rules)
 	return out
 }
 
@@ -105,24 +106,33 @@ func (r *reader) slack(s *section) *Slack {
 	out := &Slack{
 		WebhookURL: r.secretFrom(s, "webhook_url", r.secretURL),
 		Token:      r.secretFrom(s, "token", r.secret),
+		AppToken:   r.secretFrom(s, "app_token", r.secret),
 		Channel:    one(s, "channel", "", text),
 	}
-	if !s.sound("webhook_url_file") || !s.sound("token_file") || !s.sound("channel") || s.unknown() {
+	for _, key := range []string{"webhook_url_file", "webhook_url_env", "token_file", "token_env", "app_token_file", "app_token_env", "channel"} {
+		if !s.sound(key) || s.unknown() {
+			return out
+		}
+	}
+	if hook := out.WebhookURL; hook.env != "" && !isWebAddress(hook.Reveal()) {
+		s.fault("webhook_url_env", "the variable "+quote(hook.env)+" holds no web address", "put the URL that the service gave you into it, as https://hooks.example.net/…")
 		return out
 	}
 	hook, bot, channel := !out.WebhookURL.IsZero(), !out.Token.IsZero(), out.Channel != ""
 	const remedy = "write webhook_url_file alone, or token_file and channel"
 	switch {
 	case hook && bot:
-		s.fault("token_file", "stands beside webhook_url_file", remedy)
+		s.fault(sourceOf(s, "token"), "stands beside webhook_url_file", remedy)
 	case hook && channel:
 		s.fault("channel", "stands beside webhook_url_file, which has its channel already", remedy)
 	case bot && !channel:
-		s.fault("token_file", "stands without channel", remedy)
+		s.fault(sourceOf(s, "token"), "stands without channel", remedy)
 	case channel && !bot:
 		s.fault("channel", "stands without token_file", remedy)
 	case !hook && !bot:
 		s.faultHere("has neither webhook_url_file nor token_file", remedy)
+	case hook && !out.AppToken.IsZero():
+		s.fault(sourceOf(s, "app_token"), "stands beside webhook_url_file, through which nothing comes back", "write token_file and channel with it, or remove it")
 	}
 	return out
 }

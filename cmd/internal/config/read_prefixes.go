@@ -52,6 +52,7 @@ func (r *reader) policy(s *section, inherited Policy) Policy {
 		p.Upstreams = asSet(s, "upstreams", Origins{}).ASNs
 	}
 	p.MinSites = one(s, "min_sites", inherited.MinSites, atLeast(0))
+	p.Labels = r.labels(s, inherited.Labels)
 	return p
 }
 
@@ -132,7 +133,7 @@ func covers(outer, inner netip.Prefix) bool {
 
 // read takes one entry of the list.
 func (ps *prefixes) read(s *section) {
-	s.knows("prefix", "name", "sites", "twin", "announced", "min_sites", "scope", "origins", "upstreams", "origin_upstreams", "more_specifics")
+	s.knows("prefix", "name", "sites", "twin", "announced", "min_sites", "scope", "origins", "upstreams", "origin_upstreams", "more_specifics", "labels")
 	w := watch{s: s}
 	s.required("prefix", "write prefix: 192.0.2.0/24, or another")
 	w.Prefix.Prefix = one(s, "prefix", netip.Prefix{}, prefix)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/x509"
 	"math"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"anywatch/alerts"
 	"anywatch/alerts/chat"
 	"anywatch/alerts/syslog"
 	"anywatch/alerts/templates"
@@ -24,6 +26,14 @@ func (r *reader) secretFrom(s *section, name string, fromFile parseFunc[Secret])
 		return variable
 	}
 	return out
+}
+
+// sourceOf gives the key through which a secret is given, for what is to be said of it.
+func sourceOf(s *section, name string) string {
+	if s.has(name + "_env") {
+		return name + "_env"
+	}
+	return name + "_file"
 }
 
 // needed reads a secret that the sink can't do without.
@@ -51,6 +61,9 @@ func variable(w word) (Secret, *problem) {
 	}
 	return Secret{text: &content, env: w.text}, nil
 }
+
+// longestReason bounds what is told of the engine's opinion of a template, in characters.
+const longestReason = 200
 
 // longestFile bounds what is read of a file of templates or certificates.
 const longestFile = 1 << 20
@@ -87,7 +100,8 @@ func (r *reader) template(s *section, body bool) Template {
 			_, err = templates.Parse(content)
 		}
 		if err != nil {
-			return Template{}, &problem{quote(f.Name) + ": " + oneLine(err.Error()), remedy}
+			what, own, _ := strings.Cut(err.Error(), "; ")
+			return Template{}, &problem{quote(f.Name) + ": " + alerts.Printable(templates.Clip(what, longestReason)), cmp.Or(own, remedy)}
 		}
 		return Template{f, content}, nil
 	})
@@ -115,7 +129,7 @@ func (r *reader) alertmanager(s *section) *Alertmanager {
 	}
 	user := a.Username != "" || !a.Password.IsZero() || strings.Contains(a.URL.String(), "@")
 	if !a.Token.IsZero() && user {
-		s.fault("token_file", "stands beside a user", "log in with a token, or with username and password_file")
+		s.fault(sourceOf(s, "token"), "stands beside a user", "log in with a token, or with username and password_file")
 	}
 	return a
 }
@@ -143,7 +157,7 @@ func (r *reader) email(s *section) *Email {
 	case named && !secret && s.sound("password_file") && s.sound("password_env"):
 		s.fault("username", "stands without password_file", "name the file with the password, or remove both")
 	case secret && !named:
-		s.fault("password_file", "stands without username", "write the name to log in with")
+		s.fault(sourceOf(s, "password"), "stands without username", "write the name to log in with")
 	case secret && e.TLS == "none":
 		s.fault("tls", "would send the password in the clear", "write starttls or tls")
 	}
@@ -184,11 +198,7 @@ func (r *reader) chat(s *section) *Chat {
 		return c
 	}
 	if err := chat.Check(c.URL.Reveal()); err != nil {
-		key := "url_file"
-		if c.URL.env != "" {
-			key = "url_env"
-		}
-		s.fault(key, "holds no address of a chat", "write one as teams+https://…, telegram://TOKEN@api.telegram.org/CHAT or matrix://TOKEN@HOST/!ROOM:HOST")
+		s.fault(sourceOf(s, "url"), "holds no address of a chat", "write one as teams+https://…, telegram://TOKEN@api.telegram.org/CHAT or matrix://TOKEN@HOST/!ROOM:HOST")
 	}
 	return c
 }

@@ -50,8 +50,6 @@ type feature struct {
 
 // idle is the one list of them. When a feature comes, its line goes.
 var idle = []feature{
-	{pattern: "alerts.repeat", text: "open incidents are not repeated yet"},
-	{pattern: "store", text: "history is not kept yet"},
 	{pattern: "web.tls", text: "the web server speaks plain HTTP yet"},
 	{pattern: "web.users_file", text: "users are not asked for a password yet"},
 	{pattern: "web.tokens_file", text: "tokens are not asked for yet"},

@@ -85,10 +85,15 @@ func (r *reader) secretURL(w word) (Secret, *problem) {
 	if wrong != nil || s.IsZero() {
 		return s, wrong
 	}
-	if u, err := url.Parse(s.Reveal()); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+	if !isWebAddress(s.Reveal()) {
 		return Secret{}, &problem{"the content of " + quote(w.text) + " is not a web address", "write the URL that the service gave you into the file, as https://hooks.example.net/…"}
 	}
 	return s, nil
+}
+
+func isWebAddress(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }
 
 // inline takes a secret that stands in the configuration itself.
