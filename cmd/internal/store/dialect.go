@@ -47,7 +47,12 @@ type dialect interface {
 type conns struct {
 	write            *sql.Conn // the only one of its pool; nil when it is only to read
 	stmts            map[string]*sql.Stmt
+	subjects         subjects
 	pool, read, tidy *sql.DB
+}
+
+func newConns() *conns {
+	return &conns{stmts: make(map[string]*sql.Stmt), subjects: make(subjects)}
 }
 
 // reconnect gives the writer another connection, or the same one with nothing prepared: one that broke never works again.
@@ -69,6 +74,7 @@ func (c *conns) forget() {
 		_ = st.Close() // on a broken connection it can't
 	}
 	clear(c.stmts)
+	c.subjects.forget()
 }
 
 func (c *conns) close() error {

@@ -83,12 +83,16 @@ func (c *conditions) where() string {
 
 func (f *Filter) conditions() *conditions {
 	c := new(conditions)
-	among(c, "i.state", f.States)
+	if len(f.States) == 1 && f.States[0] == "open" {
+		c.add("i.state = 'open'") // as an index has it
+	} else {
+		among(c, "i.state", f.States)
+	}
 	among(c, "i.kind", f.Kinds)
 	among(c, "i.site", f.Sites)
 	switch f.Severity {
 	case detector.Critical:
-		c.add("i.severity = ?", int64(detector.Critical))
+		c.add("i.severity = 2") // as an index has it
 	case detector.Warning:
 		c.add("i.severity >= ?", int64(detector.Warning))
 	}
@@ -97,7 +101,7 @@ func (f *Filter) conditions() *conditions {
 	}
 	if f.Prefix.IsValid() {
 		about, args := f.Match.about(f.Prefix)
-		c.add("i.id IN (SELECT incident FROM incident_net WHERE "+about+")", args...)
+		c.add("i.number IN (SELECT incident FROM incident_net WHERE "+about+")", args...)
 	}
 	if f.Text != "" {
 		plain := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(text(f.Text))
@@ -175,9 +179,12 @@ type History struct {
 	Notifications []Notification
 }
 
+// numberOf finds the number of an incident by its id.
+const numberOf = "(SELECT number FROM incident WHERE id = ?)"
+
 // Incident gives all that is kept of an incident, or ErrNotFound.
 func (s *Store) Incident(ctx context.Context, id string) (h History, err error) {
-	if h.Changes, err = s.changes(ctx, "WHERE c.incident = ? ORDER BY c.id", id); err != nil {
+	if h.Changes, err = s.changes(ctx, "WHERE c.incident = "+numberOf+" ORDER BY c.id", id); err != nil {
 		return h, err
 	}
 	if len(h.Changes) == 0 {
@@ -187,16 +194,16 @@ func (s *Store) Incident(ctx context.Context, id string) (h History, err error) 
 	if h.Notes, err = s.notes(ctx, id); err != nil {
 		return h, err
 	}
-	h.Notifications, err = s.notifications(ctx, "WHERE n.incident = ? ORDER BY n.seq", id)
+	h.Notifications, err = s.notifications(ctx, "WHERE n.incident = "+numberOf+" ORDER BY n.seq", id)
 	return h, err
 }
 
 func (s *Store) notes(ctx context.Context, incident string) (out []Note, err error) {
-	q := "SELECT id, incident, time, kind, author, body FROM note WHERE incident = ? ORDER BY id"
+	q := "SELECT id, time, kind, author, body FROM note WHERE incident = " + numberOf + " ORDER BY id"
 	err = s.each(ctx, q, []any{incident}, func(r *sql.Rows) error {
-		var n Note
+		n := Note{Incident: incident}
 		var at int64
-		err := r.Scan(&n.ID, &n.Incident, &at, &n.Kind, &n.Author, &n.Text)
+		err := r.Scan(&n.ID, &at, &n.Kind, &n.Author, &n.Text)
 		n.Time = moment(&at)
 		out = append(out, n)
 		return err

@@ -81,7 +81,7 @@ func (n *Notification) refer(changes []Change) error {
 func (n *Notification) row() row {
 	var incident, change, body any
 	if n.Incident != "" {
-		incident = n.Incident
+		incident = subject(n.Incident)
 	}
 	if n.ChangeID != 0 {
 		change = n.ChangeID
@@ -182,7 +182,7 @@ func (t *txn) settle(settled []settlement) error {
 
 func questions(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
-const notificationColumns = "n.seq, n.sink, n.dedup, coalesce(n.incident, ''), coalesce(n.change, 0), n.kin, coalesce(n.body, ''), n.due, n.state, n.attempts, n.first_try, n.next_try, n.done, coalesce(n.error, ''), c.body"
+const notificationColumns = "n.seq, n.sink, n.dedup, coalesce(i.id, ''), coalesce(n.change, 0), n.kin, coalesce(n.body, ''), n.due, n.state, n.attempts, n.first_try, n.next_try, n.done, coalesce(n.error, ''), c.body"
 
 // Pending gives what a sink has still to be told, in order: up to limit, behind the one with the given number; 0 is from the start.
 func (s *Store) Pending(ctx context.Context, sink string, after int64, limit int) ([]Notification, error) {
@@ -205,7 +205,7 @@ func (s *Store) Backlog(ctx context.Context) (map[string]int, error) {
 }
 
 func (s *Store) notifications(ctx context.Context, where string, args ...any) (out []Notification, err error) {
-	q := "SELECT " + notificationColumns + " FROM notification n LEFT JOIN change c ON c.id = n.change " + where
+	q := "SELECT " + notificationColumns + " FROM notification n LEFT JOIN change c ON c.id = n.change LEFT JOIN incident i ON i.number = n.incident " + where
 	err = s.each(ctx, q, args, func(r *sql.Rows) error {
 		n, err := scanNotification(r)
 		out = append(out, n)

@@ -51,7 +51,7 @@ func newPostgres(address string, u *url.URL) (*postgres, error) {
 func (d *postgres) String() string { return d.shown }
 
 func (d *postgres) open(ctx context.Context, readOnly bool) (*conns, error) {
-	c := &conns{stmts: make(map[string]*sql.Stmt)}
+	c := newConns()
 	c.read = d.pool(postgresReaders)
 	err := c.read.PingContext(ctx)
 	if err == nil && !readOnly {
@@ -87,6 +87,7 @@ func (d *postgres) release() error { return nil }
 
 func (d *postgres) sql(query string) string {
 	query = strings.ReplaceAll(query, "INTEGER PRIMARY KEY", "BIGINT PRIMARY KEY")
+	query = strings.TrimSuffix(query, " WITHOUT ROWID")
 	return dollars(strings.ReplaceAll(query, " BLOB", " BYTEA"))
 }
 

@@ -83,7 +83,7 @@ func (s *Store) batch(b *Batch) (*op, error) {
 		if n.Time.IsZero() {
 			n.Time = s.now()
 		}
-		o.rows = append(o.rows, row{&noteTable, []any{n.ID, n.Incident, nanos(n.Time), string(n.Kind), text(n.Author), text(n.Text)}})
+		o.rows = append(o.rows, row{&noteTable, []any{n.ID, subject(n.Incident), nanos(n.Time), string(n.Kind), text(n.Author), text(n.Text)}})
 	}
 	for i := range b.Notifications {
 		n := &b.Notifications[i]
@@ -102,8 +102,8 @@ func (s *Store) batch(b *Batch) (*op, error) {
 var (
 	incidentTable = table{
 		name: "incident", replace: true,
-		columns: []string{"id", "kind", "severity", "state", "prefix", "watched", "site", "subject", "origin", "started", "opened", "updated", "resolved", "acknowledged", "silenced", "summary", "latest"},
-		conflict: ` ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, state = excluded.state, prefix = excluded.prefix, watched = excluded.watched, site = excluded.site,
+		columns: []string{"id", "number", "kind", "severity", "state", "prefix", "watched", "site", "subject", "origin", "started", "opened", "updated", "resolved", "acknowledged", "silenced", "summary", "latest"},
+		conflict: ` ON CONFLICT (number) DO UPDATE SET severity = excluded.severity, state = excluded.state, prefix = excluded.prefix, watched = excluded.watched, site = excluded.site,
 			origin = excluded.origin, started = excluded.started, opened = excluded.opened, updated = excluded.updated, resolved = excluded.resolved,
 			acknowledged = excluded.acknowledged, silenced = excluded.silenced, summary = excluded.summary, latest = excluded.latest WHERE excluded.latest > incident.latest`,
 	}
@@ -132,15 +132,15 @@ func (s *Store) changeRows(o *op, c *Change) error {
 		resolved = nanos(*i.Resolved)
 	}
 	o.rows = append(o.rows, row{&incidentTable, []any{
-		i.ID, string(i.Kind), int64(i.Severity), i.State, named(i.Prefix), named(i.Watched), optional(i.Site), optional(i.Subject), origin,
+		i.ID, subject(i.ID), string(i.Kind), int64(i.Severity), i.State, named(i.Prefix), named(i.Watched), optional(i.Site), optional(i.Subject), origin,
 		instant(i.Started), instant(i.Opened), instant(i.Updated), resolved, optional(i.Acknowledged), optional(i.Silenced), text(i.Summary), c.ID,
 	}})
 	if c.Event == detector.Opened || len(i.Prefixes) > 0 {
 		for _, p := range concerned(i) {
-			o.rows = append(o.rows, row{&incidentNetTable, []any{i.ID, netOf(p), p.Bits()}})
+			o.rows = append(o.rows, row{&incidentNetTable, []any{subject(i.ID), netOf(p), p.Bits()}})
 		}
 	}
-	o.rows = append(o.rows, row{&changeTable, []any{c.ID, i.ID, instant(c.Time), string(c.Event), string(body)}})
+	o.rows = append(o.rows, row{&changeTable, []any{c.ID, subject(i.ID), instant(c.Time), string(c.Event), string(body)}})
 	return nil
 }
 

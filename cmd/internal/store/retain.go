@@ -32,21 +32,21 @@ func histories() []chore {
 		(SELECT 1 FROM site_state n WHERE n.prefix = s.prefix AND n.site = s.site AND n.id > s.id AND n.id < ?) ORDER BY s.id LIMIT ?`, 2})
 }
 
-const waits = "EXISTS (SELECT 1 FROM notification n WHERE n.incident = i.id AND n.state = 0)"
+const waits = "EXISTS (SELECT 1 FROM notification n WHERE n.incident = i.number AND n.state = 0)"
 
 // pastIncidents deletes what is over: old notifications that were settled; of resolved incidents first the old changes, then the rest; of open ones the
 // changes that no notification has still to tell, but for the newest, which is the incident itself.
 func pastIncidents() []chore {
 	return []chore{
 		{"notification", "seq", "SELECT seq FROM notification WHERE seq < ? AND state <> 0 ORDER BY seq LIMIT ?", 1},
-		{"change", "id", "SELECT c.id FROM change c JOIN incident i ON i.id = c.incident WHERE c.id < ? AND i.latest < ? AND i.state = 'resolved' AND c.id <> i.latest AND NOT " + waits + " ORDER BY c.id LIMIT ?", 2},
-		{"incident", "id", "SELECT i.id FROM incident i WHERE i.latest < ? AND i.state = 'resolved' AND NOT " + waits + " LIMIT ?", 1},
+		{"change", "id", "SELECT c.id FROM change c JOIN incident i ON i.number = c.incident WHERE c.id < ? AND i.latest < ? AND i.state = 'resolved' AND c.id <> i.latest AND NOT " + waits + " ORDER BY c.id LIMIT ?", 2},
+		{"incident", "number", "SELECT i.number FROM incident i WHERE i.number < ? AND i.latest < ? AND i.state = 'resolved' AND NOT " + waits + " ORDER BY i.number LIMIT ?", 2},
 	}
 }
 
 func leftovers() []chore {
 	return []chore{
-		{"change", "id", "SELECT c.id FROM change c JOIN incident i ON i.id = c.incident WHERE c.id < ? AND c.id <> i.latest AND NOT " + waits + " ORDER BY c.id LIMIT ?", 1},
+		{"change", "id", "SELECT c.id FROM change c JOIN incident i ON i.number = c.incident WHERE c.id < ? AND c.id <> i.latest AND NOT " + waits + " ORDER BY c.id LIMIT ?", 1},
 		{"word", "id", "SELECT id FROM word WHERE seen < ? LIMIT ?", 1},
 		{"net", "id", "SELECT id FROM net WHERE seen < ? LIMIT ?", 1},
 	}

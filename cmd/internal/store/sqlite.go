@@ -19,8 +19,9 @@ const (
 	sqliteBusy    = time.Second // how long a lock of another program is waited for
 	sqliteCheck   = time.Second // how long a file is looked through at start
 	sqliteReaders = 4
-	walPages      = 16384 // of a log that grew so long, the writer itself waits until it is copied: 64 MiB
-	vacuumPages   = 512   // given back at a time
+	walPages      = 16384   // of a log that grew so long, the writer itself waits until it is copied: 64 MiB
+	walWorth      = 4 << 20 // bytes of a log that is worth copying: the disk is busy meanwhile, and commits wait for it
+	vacuumPages   = 512     // given back at a time
 )
 
 // sqliteFile is a database in a file. The log in front of it (WAL) lets readers go on while one writes; every commit is on the disk when it returns
@@ -40,7 +41,7 @@ func (d *sqliteFile) dsn(pragmas ...string) string {
 }
 
 func (d *sqliteFile) open(ctx context.Context, readOnly bool) (*conns, error) {
-	c := &conns{stmts: make(map[string]*sql.Stmt)}
+	c := newConns()
 	err := d.connect(ctx, c, readOnly)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("store: %s: %w", d, d.clean(err)), c.close())
@@ -58,7 +59,7 @@ func (d *sqliteFile) connect(ctx context.Context, c *conns, readOnly bool) (err 
 		if err := d.hold(); err != nil {
 			return err
 		}
-		writing := []string{"auto_vacuum(2)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "wal_autocheckpoint(0)", "journal_size_limit(67108864)", "cache_size(-16000)"}
+		writing := []string{"auto_vacuum(2)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "wal_autocheckpoint(0)", "journal_size_limit(67108864)", "cache_size(-16000)", "temp_store(MEMORY)"}
 		if c.pool, err = pool(ctx, d.dsn(writing...), 1); err != nil {
 			return err
 		}
@@ -203,9 +204,13 @@ func (d *sqliteFile) size(ctx context.Context, c *conns) (total, used int64, err
 
 func (d *sqliteFile) exact() bool { return true }
 
-// tidy copies the log into the file. Readers and the writer go on meanwhile.
+// tidy copies the log into the file. Readers and the writer go on meanwhile; once all is copied, the next commit begins the log from its start,
+// in room that it has already, which is faster than to let it grow.
 func (d *sqliteFile) tidy(ctx context.Context, c *conns) error {
 	var busy, pages, copied int
+	if info, err := os.Stat(d.path + "-wal"); err != nil || info.Size() < walWorth {
+		return err
+	}
 	if err := c.tidy.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &copied); err != nil {
 		return err
 	}

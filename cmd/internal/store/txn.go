@@ -25,6 +25,8 @@ func (r row) bytes() (n int) {
 		switch v := a.(type) {
 		case string:
 			n += len(v)
+		case subject:
+			n += len(v)
 		case []byte:
 			n += len(v)
 		}
@@ -110,7 +112,7 @@ func (t *txn) flush() error {
 			n := chunk(len(rows))
 			args := make([]any, 0, n*len(p.table.columns))
 			for _, r := range rows[:n] {
-				args = append(args, r...)
+				args = t.c.subjects.resolve(args, r)
 			}
 			if err := t.statement(p.table.insert(n), args...); err != nil {
 				return err

@@ -136,10 +136,9 @@ func (s *Store) transact(group []*op) error {
 		return s.dialect.clean(err)
 	}
 	t := &txn{ctx: ctx, c: c, dialect: s.dialect}
-	for _, o := range group {
-		if err = t.apply(o); err != nil {
-			break
-		}
+	err = t.know(group)
+	for i := 0; i < len(group) && err == nil; i++ {
+		err = t.apply(group[i])
 	}
 	if err == nil {
 		err = t.flush()
@@ -147,10 +146,12 @@ func (s *Store) transact(group []*op) error {
 	if err != nil {
 		_ = tx.Rollback() // the error that led here says more
 		s.words.forget()
+		c.subjects.forget()
 		return s.dialect.clean(err)
 	}
 	if err = tx.Commit(); err != nil {
 		s.words.forget()
+		c.subjects.forget()
 	}
 	return s.dialect.clean(err)
 }

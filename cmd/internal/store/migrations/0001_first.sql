@@ -7,8 +7,11 @@ CREATE TABLE run (
   ended BIGINT
 );
 
+-- Incidents are referred to by a number, which rises: their ids come in no order, and indices of them would be written all over. It is that of a
+-- change which was written with the incident at first.
 CREATE TABLE incident (
-  id TEXT PRIMARY KEY,
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
   kind TEXT NOT NULL,
   severity SMALLINT NOT NULL,
   state TEXT NOT NULL,
@@ -26,23 +29,23 @@ CREATE TABLE incident (
   summary TEXT NOT NULL,
   latest BIGINT NOT NULL
 );
-CREATE INDEX incident_opened ON incident (opened, id);
-CREATE INDEX incident_state ON incident (state, opened, id);
-CREATE INDEX incident_kind ON incident (kind, opened, id);
-CREATE INDEX incident_site ON incident (site, opened, id);
-CREATE INDEX incident_severity ON incident (severity, opened, id);
+CREATE INDEX incident_opened ON incident (opened);
+CREATE INDEX incident_open ON incident (opened) WHERE state = 'open';
+CREATE INDEX incident_critical ON incident (opened) WHERE severity = 2;
+CREATE INDEX incident_kind ON incident (kind, opened);
+CREATE INDEX incident_site ON incident (site, opened) WHERE site IS NOT NULL;
 
 CREATE TABLE incident_net (
-  incident TEXT NOT NULL REFERENCES incident (id) ON DELETE CASCADE,
+  incident BIGINT NOT NULL REFERENCES incident (number) ON DELETE CASCADE,
   net BLOB NOT NULL,
   bits SMALLINT NOT NULL,
   PRIMARY KEY (incident, net, bits)
-);
+) WITHOUT ROWID;
 CREATE INDEX incident_net_net ON incident_net (net, bits, incident);
 
 CREATE TABLE change (
   id INTEGER PRIMARY KEY,
-  incident TEXT NOT NULL REFERENCES incident (id) ON DELETE CASCADE,
+  incident BIGINT NOT NULL REFERENCES incident (number) ON DELETE CASCADE,
   time BIGINT NOT NULL,
   event TEXT NOT NULL,
   body TEXT NOT NULL
@@ -51,7 +54,7 @@ CREATE INDEX change_incident ON change (incident, id);
 
 CREATE TABLE note (
   id INTEGER PRIMARY KEY,
-  incident TEXT NOT NULL REFERENCES incident (id) ON DELETE CASCADE,
+  incident BIGINT NOT NULL REFERENCES incident (number) ON DELETE CASCADE,
   time BIGINT NOT NULL,
   kind TEXT NOT NULL,
   author TEXT NOT NULL,
@@ -63,7 +66,7 @@ CREATE TABLE notification (
   seq INTEGER PRIMARY KEY,
   sink TEXT NOT NULL,
   dedup TEXT NOT NULL,
-  incident TEXT,
+  incident BIGINT,
   change BIGINT,
   kin TEXT NOT NULL,
   body TEXT,
