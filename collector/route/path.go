@@ -1,7 +1,6 @@
 package route
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -157,21 +156,6 @@ func (s Segment) write(b *strings.Builder) {
 		b.WriteString(strconv.FormatUint(uint64(a), 10))
 	}
 	b.WriteString(end)
-}
-
-// MarshalJSON writes a list of numbers; a set stands in it as a nested list. The empty path is [].
-func (p Path) MarshalJSON() ([]byte, error) {
-	flat := make([]any, 0, 8)
-	for _, s := range p {
-		if s.Kind.set() {
-			flat = append(flat, s.ASNs)
-			continue
-		}
-		for _, a := range s.ASNs {
-			flat = append(flat, a)
-		}
-	}
-	return json.Marshal(flat)
 }
 
 // ParsePath reads what String writes, and a bare list "3356 64500" with or without AS before each number.
