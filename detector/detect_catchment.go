@@ -290,8 +290,8 @@ func (e *Engine) excuse(c *catchment, k *Condition, x *comparison, me served) {
 
 // withdrewIt tells whether our own network knows that a site does not announce any more what others outside still show for a while.
 func (e *Engine) withdrewIt(p *cell) bool {
-	for r, w := range p.routes {
-		if w.v.Scope == collector.Internal && !r.Stale {
+	for _, x := range p.routes.list {
+		if x.live && x.by.v.Scope == collector.Internal {
 			return false
 		}
 	}

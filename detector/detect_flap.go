@@ -3,6 +3,7 @@ package detector
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func (e *Engine) flapWithdrawn(w *view, r *Route) {
 	site := ""
 	if c := r.cell; c != nil {
 		site = e.rules.Sites()[c.site].Name
-		if c.live() == 1 {
+		if c.routes.live == 1 {
 			e.flapSite(c, FlapWithdraw)
 		}
 	}
@@ -79,9 +80,9 @@ func (e *Engine) flapAnnounced(w *view, r *Route, changed, table bool) {
 	site := ""
 	if c := r.cell; c != nil {
 		site = e.rules.Sites()[c.site].Name
-		if s := e.flaps.sites[prefixSite{c.prefix, site}]; s != nil && s.withdrawn && c.live() == 1 {
+		if s := e.flaps.sites[prefixSite{c.prefix, site}]; s != nil && s.withdrawn && c.routes.live == 1 {
 			e.flapSite(c, FlapReannounce)
-		} else if changed && c.speaker() == r {
+		} else if changed && c.routes.speaker() == r {
 			e.flapSite(c, FlapChange)
 		}
 	}
@@ -138,27 +139,6 @@ func (e *Engine) weighs(p netip.Prefix) bool {
 	return len(e.rules.Flap.Profiles) > 0 && e.rules.Judge(p) != nil
 }
 
-// live counts the routes of a cell that are not stale.
-func (c *cell) live() (n int) {
-	for r := range c.routes {
-		if !r.Stale {
-			n++
-		}
-	}
-	return n
-}
-
-// speaker is the route of a cell whose changes stand for the site's: many vantages show the same change.
-func (c *cell) speaker() (first *Route) {
-	var by *view
-	for r, w := range c.routes {
-		if !r.Stale && (first == nil || cmp.Or(cmp.Compare(w.v.ID, by.v.ID), cmp.Compare(r.PathID, first.PathID)) < 0) {
-			first, by = r, w
-		}
-	}
-	return first
-}
-
 func (e *Engine) flapSite(c *cell, ev FlapEvent) {
 	key := prefixSite{c.prefix, e.rules.Sites()[c.site].Name}
 	rec := e.flaps.sites[key]
@@ -179,9 +159,9 @@ func (e *Engine) flap(w *view, r *Route, site string, ev FlapEvent) {
 		rec = &flapRecord{merits: make([]merit, len(profiles)), nlri: r.NLRI}
 		e.flaps.routes[key] = rec
 	}
-	rec.v, rec.site, rec.evidence = w.v, cmp.Or(site, rec.site), evidenceOf(w.v, r)
+	rec.v, rec.site, rec.shown = w.v, cmp.Or(site, rec.site), traceOf(w.v, r)
 	if ev == FlapWithdraw {
-		rec.evidence.Withdrawn, rec.evidence.Time = true, e.clock.UTC()
+		rec.shown = rec.shown.ended(e.clock)
 	}
 	rec.count(profiles, ev, e.clock)
 	if rec.merits[0].value > float64(e.rules.Flap.Alert) {
@@ -235,11 +215,19 @@ func (e *Engine) coolLater(key Key, rec *flapRecord) {
 // cool lifts the incident when the penalty of each route of the prefix and site is below the reuse threshold.
 func (e *Engine) cool(key Key) {
 	p := &e.rules.Flap.Profiles[0]
+	var last *flapRecord // that cools down; of several, the order of a map must not decide when is looked again
+	var until time.Time
 	for k, rec := range e.flaps.routes {
-		if k.nlri.Prefix == key.Prefix && rec.site == key.Site && rec.merits[0].decayed(p, e.clock) >= float64(p.Reuse) {
-			e.coolLater(key, rec)
-			return
+		if k.nlri.Prefix != key.Prefix || rec.site != key.Site || rec.merits[0].decayed(p, e.clock) < float64(p.Reuse) {
+			continue
 		}
+		if at := rec.merits[0].falls(p, float64(p.Reuse), e.clock); last == nil || at.After(until) {
+			last, until = rec, at
+		}
+	}
+	if last != nil {
+		e.coolLater(key, last)
+		return
 	}
 	delete(e.flaps.hot, key)
 	if e.ledger.holds(key) {
@@ -268,7 +256,7 @@ func (e *Engine) flapping(key Key) Condition {
 	c.Was = where + " flapped."
 	for _, rec := range hot {
 		if len(c.Evidence) < evidenceShown {
-			c.Evidence = append(c.Evidence, rec.evidence)
+			c.Evidence = append(c.Evidence, rec.shown.evidence())
 		}
 		c.Why = append(c.Why, fmt.Sprintf("%s: %s, penalty %.0f", rec.v.Name(), rec.counted(), rec.merits[0].value))
 	}
@@ -310,7 +298,7 @@ func (r *flapRecord) counted() string {
 
 // forgetFlaps begins anew, when penalties are counted by other parameters.
 func (e *Engine) forgetFlaps(why cause) {
-	for key := range e.flaps.hot {
+	for _, key := range slices.SortedFunc(maps.Keys(e.flaps.hot), Key.compare) {
 		e.ledger.lift(key, why)
 	}
 	e.flaps = newFlaps()
@@ -321,22 +309,29 @@ func (f *flaps) forget(now time.Time) {
 	if len(f.routes) < flapRecords {
 		return
 	}
-	cold := make([]flapKey, 0, len(f.routes))
+	type quiet struct {
+		flapKey
+		last int64
+	}
+	cold := make([]quiet, 0, len(f.routes))
 	for k, rec := range f.routes {
 		if now.Sub(rec.last) > flapMemory {
 			f.drop(k)
 		} else {
-			cold = append(cold, k)
+			cold = append(cold, quiet{k, rec.last.UnixNano()})
 		}
 	}
 	if len(f.routes) < flapRecords {
 		return
 	}
-	slices.SortFunc(cold, func(a, b flapKey) int {
-		return cmp.Or(f.routes[a].last.Compare(f.routes[b].last), a.nlri.Prefix.Compare(b.nlri.Prefix), cmp.Compare(a.vantage, b.vantage), cmp.Compare(a.nlri.PathID, b.nlri.PathID))
+	slices.SortFunc(cold, func(a, b quiet) int {
+		if c := cmp.Compare(a.last, b.last); c != 0 {
+			return c
+		}
+		return a.flapKey.compare(b.flapKey)
 	})
 	for _, k := range cold[:flapRecords/10] {
-		f.drop(k)
+		f.drop(k.flapKey)
 	}
 }
 
@@ -383,8 +378,14 @@ func (e *Engine) FlapHistory() []Flaps {
 		}
 		return v.Name()
 	}
+	number := func(v *collector.Vantage) collector.VantageID {
+		if v == nil {
+			return 0
+		}
+		return v.ID
+	}
 	slices.SortFunc(out, func(a, b Flaps) int {
-		return cmp.Or(a.Prefix.Prefix.Compare(b.Prefix.Prefix), cmp.Compare(a.Site, b.Site), cmp.Compare(name(a.Vantage), name(b.Vantage)), cmp.Compare(a.Prefix.PathID, b.Prefix.PathID))
+		return cmp.Or(a.Prefix.Prefix.Compare(b.Prefix.Prefix), cmp.Compare(a.Site, b.Site), cmp.Compare(name(a.Vantage), name(b.Vantage)), cmp.Compare(a.Prefix.PathID, b.Prefix.PathID), cmp.Compare(number(a.Vantage), number(b.Vantage)))
 	})
 	return out
 }

@@ -274,7 +274,7 @@ func (e *Engine) healthyWithdrawn(s *service, cells []*cell) Condition {
 		if len(c.Why) < evidenceShown {
 			c.Why = append(c.Why, x.why(e))
 		}
-		c.Evidence = append(c.Evidence, x.gone[:min(len(x.gone), evidenceShown-len(c.Evidence))]...)
+		c.Evidence = append(c.Evidence, each(x.gone[:min(len(x.gone), evidenceShown-len(c.Evidence))], trace.evidence)...)
 	}
 	c.Why = append(c.Why, s.why())
 	c.Says = fmt.Sprintf("The service of %s is up since %s, and the site announces nothing: it should announce %s.", s.Site, stamp(s.Since), list(names, false))

@@ -45,7 +45,7 @@ var subprefixHijack = Detector{
 func (c *Case) foreignOrigin(k Kind) (Finding, string) {
 	as, bad := c.Watched.Unallowed(c.Origin)
 	if !bad {
-		return Finding{}, fmt.Sprintf("the origin %s is allowed for %s", c.originAS(), c.Watched.Label())
+		return Finding{}, c.not(func() string { return fmt.Sprintf("the origin %s is allowed for %s", c.originAS(), c.Watched.Label()) })
 	}
 	return c.finding(k, as, as, c.unexpected()), ""
 }

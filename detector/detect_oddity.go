@@ -81,11 +81,11 @@ func (e *Engine) inconsistent(key Key, c *cell) Condition {
 
 // shown lists the routes of a cell as evidence, in a fixed order.
 func (c *cell) shown() []Evidence {
-	out := make([]Evidence, 0, len(c.routes))
-	for r, w := range c.routes {
-		out = append(out, evidenceOf(w.v, r))
+	out := make([]Evidence, 0, len(c.routes.list))
+	for _, x := range c.routes.list {
+		out = append(out, evidenceOf(x.by.v, x.route))
 	}
-	slices.SortFunc(out, func(a, b Evidence) int { return strings.Compare(a.Vantage, b.Vantage) })
+	slices.SortStableFunc(out, func(a, b Evidence) int { return strings.Compare(a.Vantage, b.Vantage) })
 	return out[:min(len(out), evidenceShown)]
 }
 
@@ -93,9 +93,10 @@ func (c *cell) shown() []Evidence {
 func (e *Engine) traits(c *cell) (traits, bool) {
 	var best *Route
 	var by *view
-	for r, w := range c.routes {
-		if w.v.Scope == collector.Internal && !r.Stale && (best == nil || w.v.ID < by.v.ID || w.v.ID == by.v.ID && r.PathID < best.PathID) {
-			best, by = r, w
+	for _, x := range c.routes.list {
+		if x.live && x.by.v.Scope == collector.Internal {
+			best, by = x.route, x.by
+			break
 		}
 	}
 	if best == nil {
@@ -190,7 +191,7 @@ var siteUnexpected = Detector{
 			return Finding{}, "the origin is not allowed: that is a hijack"
 		}
 		if slices.Contains(c.Watched.Sites, name) {
-			return Finding{}, c.Watched.Label() + " may be announced at " + name
+			return Finding{}, c.not(func() string { return c.Watched.Label() + " may be announced at " + name })
 		}
 		f := c.finding(SiteUnexpected, c.originAS(), 0, Warning)
 		f.AS, f.Site = 0, name

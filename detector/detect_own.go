@@ -20,7 +20,7 @@ var moreSpecific = Detector{
 			return Finding{}, "the origin is not allowed: that is a hijack, not a more-specific of ours"
 		}
 		if c.Watched.MoreSpecifics.Allow(c.Prefix) {
-			return Finding{}, fmt.Sprintf("more_specifics of %s allows it", c.Watched.Label())
+			return Finding{}, c.not(func() string { return fmt.Sprintf("more_specifics of %s allows it", c.Watched.Label()) })
 		}
 		return c.finding(MoreSpecific, c.originAS(), 0, Warning), ""
 	},
@@ -104,7 +104,7 @@ var rpkiInvalid = Detector{
 			return Finding{}, why
 		}
 		if c.RPKI.State != rpki.Invalid {
-			return Finding{}, "its RPKI state is " + c.RPKI.State.String()
+			return Finding{}, c.not(func() string { return "its RPKI state is " + c.RPKI.State.String() })
 		}
 		return c.finding(RPKIInvalid, c.originAS(), 0, Warning), ""
 	},

@@ -139,7 +139,7 @@ func (e *Engine) siteMissing(l *siteLoss) Condition {
 		}
 		hidden, drained = hidden && x.weak, drained && x.drained
 		c.Why = append(c.Why, x.why(e))
-		c.Evidence = append(c.Evidence, x.gone[:min(len(x.gone), evidenceShown-len(c.Evidence))]...)
+		c.Evidence = append(c.Evidence, each(x.gone[:min(len(x.gone), evidenceShown-len(c.Evidence))], trace.evidence)...)
 		c.table = c.table || !x.seen
 	}
 	c.Of, c.Prefixes = e.witnesses(l), slices.Clone(l.prefixes)

@@ -46,6 +46,7 @@ type Engine struct {
 	healthPlanned bool
 	silences      []Silence
 	storms        storms
+	scratch       Case // the route that is judged
 }
 
 // New makes an engine whose clock stands at the zero time until the first event or Advance.
@@ -209,6 +210,7 @@ func (e *Engine) revive(w *view, r *Route) {
 	r.Stale = false
 	e.servedAnew(w, r)
 	if r.cell != nil {
+		r.cell.routes.recount(w, r)
 		e.presence.touch(r.cell)
 	}
 	for _, k := range r.keys {
@@ -222,7 +224,8 @@ func (e *Engine) revive(w *view, r *Route) {
 // the watch nor comes from us is not kept.
 func (e *Engine) judge(w *view, r *Route, at time.Time, why cause) {
 	e.staleLater(r.Prefix)
-	c := NewCase(e.rules, e.vrps, w.v, r.Prefix, r.Attrs)
+	c := &e.scratch
+	c.prepare(e.rules, e.vrps, w.v, r.Prefix, r.Attrs)
 	e.place(w, r, c)
 	e.serve(w, r, c)
 	if w.v.Scope == collector.External && c.Exact() {

@@ -19,6 +19,7 @@ type Opinion struct {
 
 // Opinions asks every kind that judges single routes, and every rule of the operator, in a fixed order.
 func (c *Case) Opinions() []Opinion {
+	c.told = true
 	var out []Opinion
 	for _, d := range DetectorsFor(c.Rules) {
 		o := Opinion{Kind: d.Kind}

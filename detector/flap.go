@@ -80,7 +80,7 @@ type flapRecord struct {
 	site        string
 	v           *collector.Vantage // nil for a site's own
 	nlri        route.NLRI
-	evidence    Evidence // of the last event
+	shown       trace // as it was with the last event
 }
 
 // count weighs an event with each profile. A withdrawn route can't be used: its suppression begins when it is announced again.

@@ -91,7 +91,7 @@ func (e *Engine) FlapState() *FlapState {
 		rec := e.flaps.routes[key]
 		place[rec] = len(s.Routes)
 		k := keepFlaps(rec)
-		k.Vantage, k.Evidence = number[key.vantage], keepEvidence(rec.evidence)
+		k.Vantage, k.Evidence = number[key.vantage], keepEvidence(rec.shown.evidence())
 		s.Routes = append(s.Routes, k)
 	}
 	for _, rec := range e.flaps.sites {
@@ -205,7 +205,7 @@ func (e *Engine) restoreRoutes(s *FlapState, vantages *collector.Registry, now t
 		rec := k.record(now)
 		rec.v = known[k.Vantage]
 		if k.Evidence != nil {
-			rec.evidence = k.Evidence.evidence()
+			rec.shown = trace{kept: new(k.Evidence.evidence())}
 		}
 		routes[i], e.flaps.routes[flapKey{rec.v.ID, rec.nlri}] = rec, rec
 		if rec.withdrawn {

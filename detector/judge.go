@@ -29,13 +29,21 @@ type Case struct {
 	VRPs *rpki.Table
 
 	path  courses       // what is found out about the path
+	told  bool          // whether anybody reads why there is no finding
 	asked bool          // whether the operator's rules were asked
 	fits  []*rules.Rule // those that the route fits
 }
 
 // NewCase prepares a route for judgement.
 func NewCase(set *rules.Set, vrps *rpki.Table, v *collector.Vantage, p netip.Prefix, a *route.Attrs) *Case {
-	c := &Case{Rules: set, Vantage: v, Prefix: p, Attrs: a, Origin: a.Path.Origin(v.Local), Watched: set.Judge(p), Site: rules.NoSite, VRPs: vrps}
+	c := new(Case)
+	c.prepare(set, vrps, v, p, a)
+	return c
+}
+
+// prepare prepares a route for judgement, in the place of another.
+func (c *Case) prepare(set *rules.Set, vrps *rpki.Table, v *collector.Vantage, p netip.Prefix, a *route.Attrs) {
+	*c = Case{Rules: set, Vantage: v, Prefix: p, Attrs: a, Origin: a.Path.Origin(v.Local), Watched: set.Judge(p), Site: rules.NoSite, VRPs: vrps}
 	if c.Watched != nil {
 		c.Site = set.SiteOf(a, v.Peer, v.Router)
 	}
@@ -43,7 +51,6 @@ func NewCase(set *rules.Set, vrps *rpki.Table, v *collector.Vantage, p netip.Pre
 		c.Inside = set.Inside(p)
 	}
 	c.RPKI = vrps.Validate(p, c.Origin)
-	return c
 }
 
 // Exact tells that the route is the watched prefix itself.
@@ -130,6 +137,14 @@ func (c *Case) Judge() []Finding {
 		out = append(out, c.ruleFinding(r))
 	}
 	return out
+}
+
+// not says why there is no finding, in words that cost something to make: most routes are judged with nobody reading that.
+func (c *Case) not(why func() string) string {
+	if !c.told {
+		return "it is as it should be"
+	}
+	return why()
 }
 
 // finding begins a finding about this route.

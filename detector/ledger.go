@@ -40,7 +40,7 @@ func (l *ledger) hold(f Finding, v *collector.Vantage, r *Route, now time.Time, 
 	if h.first.IsZero() || !h.counts(c, now) {
 		h.first = min2(r.Shown, now)
 	}
-	h.v, h.severity, h.evidence = v, f.Severity, evidenceOf(v, r)
+	h.v, h.severity, h.shown = v, f.Severity, traceOf(v, r)
 	if !slices.Contains(h.routes, r) {
 		h.routes = append(h.routes, r)
 	}
@@ -61,11 +61,10 @@ func (l *ledger) release(k Key, v *collector.Vantage, r *Route, now, at time.Tim
 		h.routes = slices.DeleteFunc(h.routes, func(x *Route) bool { return x == r })
 		h.wide = slices.DeleteFunc(h.wide, func(x wide) bool { return x.route == r })
 		if n := len(h.routes); n > 0 {
-			h.evidence = evidenceOf(h.v, h.routes[n-1])
+			h.shown = traceOf(h.v, h.routes[n-1])
 			continue
 		}
-		h.last, rec.cause = now, why
-		h.evidence.Withdrawn, h.evidence.Time = true, at.UTC()
+		h.last, rec.cause, h.shown = now, why, h.shown.ended(at)
 	}
 	l.touch(rec)
 }

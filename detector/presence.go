@@ -40,7 +40,7 @@ type place struct {
 type cell struct {
 	place
 	watched *rules.Prefix
-	routes  map[*Route]*view
+	routes  showings
 	state   PlaceState
 	since   time.Time
 	absent  time.Time // since when who could see it does not; zero while somebody shows it or nobody could know
@@ -48,7 +48,7 @@ type cell struct {
 	drained bool      // it was draining when it went
 	weak    bool      // its absence follows from best paths only: nobody is served by it, but it may still announce
 	shownBy map[collector.VantageID]bool
-	gone    []Evidence // what was withdrawn since it was last announced
+	gone    []trace // what was withdrawn since it was last announced
 	loss    *siteLoss
 	odd     oddity
 	past    stints
@@ -61,7 +61,9 @@ type presence struct {
 	order    []*cell                         // by prefix, then by site
 	twins    map[netip.Prefix][]netip.Prefix // the prefixes whose twin it is
 	dirty    []*cell
-	everyone bool // all cells are dirty
+	spare    []*cell        // room for the next ones
+	settled  []netip.Prefix // the prefixes of those that are settled, likewise
+	everyone bool           // all cells are dirty
 	losses   []*siteLoss
 	few      map[netip.Prefix]bool // prefixes told as announced from too few sites, and those told as unlike their twins
 	unlike   map[netip.Prefix]bool
@@ -81,7 +83,7 @@ func newPresence(set *rules.Set) *presence {
 		}
 		for n, site := range set.Sites() {
 			if slices.Contains(w.Sites, site.Name) {
-				c := &cell{place: place{w.Prefix, n}, watched: w, routes: make(map[*Route]*view), shownBy: make(map[collector.VantageID]bool)}
+				c := &cell{place: place{w.Prefix, n}, watched: w, shownBy: make(map[collector.VantageID]bool)}
 				p.cells[c.place] = c
 				p.order = append(p.order, c)
 			}
@@ -118,10 +120,10 @@ func (e *Engine) newSites(set *rules.Set, why cause) {
 			e.ledger.lift(Key{Kind: SiteInconsistent, Prefix: c.prefix, Site: was.Sites()[c.site].Name}, why)
 		}
 	}
-	for p := range old.few {
+	for _, p := range slices.SortedFunc(maps.Keys(old.few), netip.Prefix.Compare) {
 		e.keepTold(e.presence.few, p, Key{Kind: TooFewSites, Prefix: p}, why)
 	}
-	for p := range old.unlike {
+	for _, p := range slices.SortedFunc(maps.Keys(old.unlike), netip.Prefix.Compare) {
 		e.keepTold(e.presence.unlike, p, Key{Kind: TwinMismatch, Prefix: p}, why)
 	}
 	for _, w := range e.rib.order {
@@ -212,7 +214,8 @@ func (e *Engine) place(w *view, r *Route, c *Case) {
 		return
 	}
 	r.cell = next
-	next.routes[r], next.shownBy[w.v.ID] = w, true
+	next.routes.put(w, r, e.rules.Sites()[next.site].Draining(r.Attrs))
+	next.shownBy[w.v.ID] = true
 	e.presence.touch(next)
 }
 
@@ -222,12 +225,10 @@ func (e *Engine) displace(w *view, r *Route) {
 	if c == nil {
 		return
 	}
-	delete(c.routes, r)
+	c.routes.take(w, r)
 	r.cell = nil
 	if len(c.gone) < evidenceShown {
-		last := evidenceOf(w.v, r)
-		last.Withdrawn, last.Time = true, e.clock.UTC()
-		c.gone = append(c.gone, last)
+		c.gone = append(c.gone, traceOf(w.v, r).ended(e.clock))
 	}
 	e.presence.touch(c)
 }
@@ -266,23 +267,10 @@ func (e *Engine) changed(w *view) {
 
 // look finds the state of a cell as it is now.
 func (e *Engine) look(c *cell) (state PlaceState, weak bool) {
-	site := &e.rules.Sites()[c.site]
-	live, stale, draining := 0, 0, 0
-	for r := range c.routes {
-		switch {
-		case r.Stale:
-			stale++
-		case site.Draining(r.Attrs):
-			draining++
-			live++
-		default:
-			live++
-		}
-	}
-	switch {
-	case live > draining:
+	switch shown := &c.routes; {
+	case shown.live > shown.draining:
 		return PlaceAnnounced, false
-	case live > 0:
+	case shown.live > 0:
 		return PlaceDraining, false
 	}
 	family, witness := route.FamilyOf(c.prefix), false
@@ -293,7 +281,7 @@ func (e *Engine) look(c *cell) (state PlaceState, weak bool) {
 			}
 		}
 	}
-	if witness || stale > 0 || !c.seen {
+	if stale := len(c.routes.list) > 0; witness || stale || !c.seen {
 		return PlaceUnknown, false
 	}
 	for id := range c.shownBy {
@@ -317,17 +305,16 @@ func (e *Engine) settlePresence() {
 		return
 	}
 	dirty := p.dirty
-	p.dirty = nil
-	prefixes := make(map[netip.Prefix]bool)
+	p.dirty, p.settled = p.spare[:0], p.settled[:0]
 	for _, c := range dirty {
 		c.dirty = false
 		e.settleCell(c)
-		prefixes[c.prefix] = true
-		for _, twin := range p.twins[c.prefix] {
-			prefixes[twin] = true
-		}
+		p.settled = append(append(p.settled, c.prefix), p.twins[c.prefix]...)
 	}
-	for _, prefix := range slices.SortedFunc(maps.Keys(prefixes), netip.Prefix.Compare) {
+	p.spare = dirty
+	slices.SortFunc(p.settled, netip.Prefix.Compare)
+	p.settled = slices.Compact(p.settled)
+	for _, prefix := range p.settled {
 		e.tellPrefix(prefix)
 		e.reconsiderCatchment(prefix)
 	}

@@ -84,6 +84,7 @@ func (e *Engine) markStale(w *view) {
 		r.Stale = true
 		e.servedAnew(w, r)
 		if r.cell != nil {
+			r.cell.routes.recount(w, r)
 			e.presence.touch(r.cell)
 		}
 		for _, k := range r.keys {

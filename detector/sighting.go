@@ -27,7 +27,7 @@ type holder struct {
 	severity Severity
 	first    time.Time // since when it shows it
 	last     time.Time // until when it showed it, when it does no more
-	evidence Evidence
+	shown    trace
 	wide     []wide // what each route says, where they may be of several prefixes
 }
 
@@ -41,13 +41,38 @@ func (h *holder) counts(c rules.Confirm, now time.Time) bool {
 	return h.live() || !h.last.IsZero() && !now.After(h.last.Add(c.Within))
 }
 
-func evidenceOf(v *collector.Vantage, r *Route) Evidence {
-	e := Evidence{Vantage: v.Name(), Time: r.Shown.UTC(), Prefix: r.Prefix, Path: r.Attrs.Path, Communities: r.Attrs.CommunityStrings()}
-	if r.Attrs.NextHop.IsValid() {
-		e.NextHop = &r.Attrs.NextHop
+// trace is a route as a vantage showed it. It becomes evidence when somebody reads it: most of what happens nobody ever does.
+type trace struct {
+	v         *collector.Vantage
+	prefix    netip.Prefix
+	attrs     *route.Attrs
+	at        time.Time
+	withdrawn bool
+	kept      *Evidence // in place of all that, when it is of an earlier run
+}
+
+func traceOf(v *collector.Vantage, r *Route) trace {
+	return trace{v: v, prefix: r.Prefix, attrs: r.Attrs, at: r.Shown}
+}
+
+// ended says that the route was withdrawn, or lost, at a time.
+func (t trace) ended(at time.Time) trace {
+	t.withdrawn, t.at = true, at
+	return t
+}
+
+func (t trace) evidence() Evidence {
+	if t.kept != nil {
+		return *t.kept
+	}
+	e := Evidence{Vantage: t.v.Name(), Time: t.at.UTC(), Prefix: t.prefix, Path: t.attrs.Path, Communities: t.attrs.CommunityStrings(), Withdrawn: t.withdrawn}
+	if t.attrs.NextHop.IsValid() {
+		e.NextHop = &t.attrs.NextHop
 	}
 	return e
 }
+
+func evidenceOf(v *collector.Vantage, r *Route) Evidence { return traceOf(v, r).evidence() }
 
 // holder gives the entry of a vantage.
 func (s *sighting) holder(v *collector.Vantage) *holder {
@@ -112,7 +137,7 @@ func (s *sighting) representative() (route.Path, bool) {
 		}
 	}
 	if !found && s.path == nil && len(s.holders) > 0 {
-		return s.holders[0].evidence.Path, true
+		return s.holders[0].shown.attrs.Path, true
 	}
 	return first, found
 }

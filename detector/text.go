@@ -108,7 +108,7 @@ func (s *sighting) evidence() []Evidence {
 		if len(out) == evidenceShown {
 			break
 		}
-		out = append(out, h.evidence)
+		out = append(out, h.shown.evidence())
 	}
 	return out
 }
