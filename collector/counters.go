@@ -8,9 +8,10 @@ import (
 // Tally counts what one stream brought. Messages are records of whatever kind; Updates are BGP UPDATEs and table entries among them; Prefixes are
 // the announcements and withdrawals in those; Matched and Skipped are updates that the screen let through or not; Malformed are records that
 // could not be read or decoded; Redecoded were read only by assuming another encoding than the session agreed upon; Discarded are updates that lost
-// an attribute and kept their routes (RFC 7606).
+// an attribute and kept their routes (RFC 7606); Unfollowed are announcements outside the watch, with our AS in the path, that were passed over
+// because too many such are followed already.
 type Tally struct {
-	Messages, Updates, Prefixes, Matched, Skipped, Malformed, Redecoded, Discarded uint64
+	Messages, Updates, Prefixes, Matched, Skipped, Malformed, Redecoded, Discarded, Unfollowed uint64
 }
 
 // Add adds another tally.
@@ -23,12 +24,13 @@ func (t *Tally) Add(more Tally) {
 	t.Malformed += more.Malformed
 	t.Redecoded += more.Redecoded
 	t.Discarded += more.Discarded
+	t.Unfollowed += more.Unfollowed
 }
 
 // Counters are the totals of one source, for metrics; safe for concurrent use. Streams add their tallies from time to time, not with every
 // message: at millions of messages a second shared counters would cost more than the screen.
 type Counters struct {
-	Messages, Updates, Prefixes, Matched, Skipped, Malformed, Redecoded, Discarded atomic.Uint64
+	Messages, Updates, Prefixes, Matched, Skipped, Malformed, Redecoded, Discarded, Unfollowed atomic.Uint64
 	// Sessions is how many sessions, routers or connections are up.
 	Sessions atomic.Int64
 	// lastArrival and lastSent are the newest message's time of arrival and its sender's time, in Unix nanoseconds; zero before the first.
@@ -48,6 +50,7 @@ func (c *Counters) Add(t *Tally) {
 	c.Malformed.Add(t.Malformed)
 	c.Redecoded.Add(t.Redecoded)
 	c.Discarded.Add(t.Discarded)
+	c.Unfollowed.Add(t.Unfollowed)
 	*t = Tally{}
 }
 

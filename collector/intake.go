@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"anywatch/collector/route"
@@ -51,7 +52,8 @@ type Intake struct {
 	Discarded func(*Malformed)
 	result    screen.Result
 	heard     []bool // by the number of the vantage
-	carried   int    // routes of others that were remembered
+	carried   int    // prefixes of others that are followed
+	own       int    // prefixes outside the watch that our ASes originated, likewise
 }
 
 // Update takes the body of an UPDATE message, what follows the 19 octets of header.
@@ -153,30 +155,65 @@ func (in *Intake) count(prefixes int, matched bool) {
 	}
 }
 
-// carriedKept bounds the routes of others that are remembered because our AS stands in their path: a table that leaks through us has a million.
-const carriedKept = 10_000
+// What a stream may have followed, prefixes outside the watch that our AS stands in the path of. A table that leaks through us has a million, and
+// whoever forges our AS as origin can make up as many.
+const (
+	carriedKept = 10_000
+	ownKept     = 50_000
+)
 
-// emit hands routes on, and remembers those of our ASes, and those that we carry, so that their withdrawal is let through too.
+// emit hands routes on, and follows those of our ASes, and those that we carry, so that their withdrawal is let through too. What can't be followed
+// is not handed on, but counted: an incident that it is evidence for would never end.
 func (in *Intake) emit(ctx context.Context, ev Event) error {
-	if len(ev.Updates) == 0 {
-		return nil
-	}
-	for _, u := range ev.Updates {
+	left := len(ev.Updates)
+	for i := range ev.Updates {
+		u := &ev.Updates[i]
 		if !in.ours(ev.Vantage, u.Attrs) {
 			continue
 		}
-		origin := in.originated(ev.Vantage, u.Attrs)
-		for _, n := range u.Announced {
-			if !origin && !in.Screen.Touches(n.Prefix) {
-				if in.carried == carriedKept {
-					continue
-				}
-				in.carried++
+		kept, limit := &in.carried, carriedKept
+		if in.originated(ev.Vantage, u.Attrs) {
+			kept, limit = &in.own, ownKept
+		}
+		if !in.follow(u.Announced, kept, limit) {
+			ev.Updates = slices.Clone(ev.Updates)
+			u = &ev.Updates[i]
+			if u.Announced = in.followed(u.Announced); len(u.Announced)+len(u.Withdrawn) == 0 {
+				left--
 			}
+		}
+	}
+	if left == 0 {
+		return nil
+	}
+	return in.Out.Emit(ctx, ev)
+}
+
+// follow follows prefixes to their withdrawal; false when there is no room for all of them.
+func (in *Intake) follow(list []route.NLRI, kept *int, limit int) bool {
+	all := true
+	for _, n := range list {
+		switch {
+		case in.Screen.Touches(n.Prefix):
+		case *kept == limit:
+			all = false
+		default:
+			*kept++
 			in.Screen.Remember(n.Prefix)
 		}
 	}
-	return in.Out.Emit(ctx, ev)
+	return all
+}
+
+// followed leaves of a list what is of interest.
+func (in *Intake) followed(list []route.NLRI) (out []route.NLRI) {
+	for _, n := range list {
+		if in.Screen.Touches(n.Prefix) {
+			out = append(out, n)
+		}
+	}
+	in.Tally.Unfollowed += uint64(len(list) - len(out))
+	return out
 }
 
 // originated tells whether one of our ASes is the origin of a path.

@@ -54,6 +54,7 @@ var counterDescs = []struct {
 	{desc("malformed_messages_total", "Records that could not be read or decoded.", "source"), func(c *Counters) uint64 { return c.Malformed.Load() }},
 	{desc("redecoded_updates_total", "Updates that made sense only in another encoding than was agreed upon.", "source"), func(c *Counters) uint64 { return c.Redecoded.Load() }},
 	{desc("discarded_attributes_total", "Updates that lost an attribute and kept their routes (RFC 7606).", "source"), func(c *Counters) uint64 { return c.Discarded.Load() }},
+	{desc("unfollowed_announcements_total", "Announcements outside the watch, with our AS in the path, passed over because too many are followed already.", "source"), func(c *Counters) uint64 { return c.Unfollowed.Load() }},
 }
 
 var (

@@ -53,7 +53,7 @@ func (e *Engine) known(f *Finding, as route.ASN) string {
 		return ""
 	}
 	for _, origin := range f.Watched[0].Origins {
-		if s := e.links[pair{origin, as}]; s != nil && as != f.Offender {
+		if s := e.links.seen[pair{origin, as}]; s != nil && as != f.Offender {
 			return fmt.Sprintf(", which stands next to %s since %s", origin, s.first.UTC().Format(time.RFC3339))
 		}
 	}

@@ -51,7 +51,7 @@ type Engine struct {
 
 // New makes an engine whose clock stands at the zero time until the first event or Advance.
 func New(o Options) *Engine {
-	e := &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger(), feeds: make(map[string]*feed), stale: newStaleness(), presence: newPresence(o.Rules), flaps: newFlaps(), links: make(links), outside: outside{dirty: make(map[netip.Prefix]bool)}, catchments: newCatchments(o.Rules), health: make(map[string]*service), authority: newAuthority()}
+	e := &Engine{rules: o.Rules, vrps: o.VRPs, emit: o.Emit, age: o.Age, rib: newRIB(), ledger: newLedger(), feeds: make(map[string]*feed), stale: newStaleness(), presence: newPresence(o.Rules), flaps: newFlaps(), links: newLinks(), outside: outside{dirty: make(map[netip.Prefix]bool)}, catchments: newCatchments(o.Rules), health: make(map[string]*service), authority: newAuthority()}
 	e.planMaintenance()
 	return e
 }

@@ -28,7 +28,12 @@ type pair struct{ origin, neighbor route.ASN }
 type sight struct{ first, last time.Time }
 
 // links remembers the links.
-type links map[pair]*sight
+type links struct {
+	seen  map[pair]*sight
+	order []pair // by when they were first seen
+}
+
+func newLinks() links { return links{seen: make(map[pair]*sight)} }
 
 // meet remembers the link of a route with an allowed origin, as the world outside shows it.
 func (e *Engine) meet(c *Case) {
@@ -40,39 +45,59 @@ func (e *Engine) meet(c *Case) {
 	}
 }
 
-func (l links) add(p pair, first, last time.Time) {
-	if s := l[p]; s != nil {
-		if first.Before(s.first) {
-			s.first = first
+func (l *links) add(p pair, first, last time.Time) {
+	s := l.seen[p]
+	if s == nil {
+		if len(l.order) == linksKept {
+			l.makeRoom()
 		}
-		if last.After(s.last) {
-			s.last = last
-		}
+		s = &sight{first, last}
+		l.seen[p] = s
+		l.insert(p)
 		return
 	}
-	if len(l) >= linksKept {
-		l.makeRoom()
+	if first.Before(s.first) {
+		i, _ := l.place(p)
+		l.order = slices.Delete(l.order, i, i+1)
+		s.first = first
+		l.insert(p)
 	}
-	l[p] = &sight{first, last}
+	if last.After(s.last) {
+		s.last = last
+	}
 }
 
-// makeRoom makes room: what was known for the shortest time goes first, so that a flood of made-up links pushes out itself and not what is
-// known for long.
-func (l links) makeRoom() {
-	var youngest pair
-	var at *sight
-	for p, s := range l {
-		if at == nil || s.first.After(at.first) || s.first.Equal(at.first) && cmp.Or(cmp.Compare(p.origin, youngest.origin), cmp.Compare(p.neighbor, youngest.neighbor)) > 0 {
-			youngest, at = p, s
-		}
+// place finds where a link stands, or belongs, in the order.
+func (l *links) place(p pair) (int, bool) {
+	return slices.BinarySearchFunc(l.order, p, func(a, b pair) int {
+		return cmp.Or(l.seen[a].first.Compare(l.seen[b].first), cmp.Compare(a.origin, b.origin), cmp.Compare(a.neighbor, b.neighbor))
+	})
+}
+
+func (l *links) insert(p pair) {
+	i, _ := l.place(p)
+	l.order = slices.Insert(l.order, i, p)
+}
+
+// makeRoom forgets what is known for the shortest time, so that a flood of made-up links pushes out itself and not what is known for long.
+func (l *links) makeRoom() {
+	last := len(l.order) - 1
+	delete(l.seen, l.order[last])
+	l.order = l.order[:last]
+}
+
+// watching is since when links are watched: since this run began, or an earlier one whose links were taken over.
+func (e *Engine) watching() time.Time {
+	if l := &e.links; len(l.order) > 0 {
+		return min2(e.began, l.seen[l.order[0]].first)
 	}
-	delete(l, youngest)
+	return e.began
 }
 
 // Links gives the links that were seen, by origin and neighbour.
 func (e *Engine) Links() []Link {
-	out := make([]Link, 0, len(e.links))
-	for p, s := range e.links {
+	out := make([]Link, 0, len(e.links.seen))
+	for p, s := range e.links.seen {
 		out = append(out, Link{p.origin, p.neighbor, s.first.UTC(), s.last.UTC()})
 	}
 	slices.SortFunc(out, func(a, b Link) int {
@@ -81,9 +106,13 @@ func (e *Engine) Links() []Link {
 	return out
 }
 
-// RestoreLinks takes over what Links gave in an earlier life. What was seen since counts as well.
+// RestoreLinks takes over what Links gave in an earlier life. What was seen since counts as well; what has no time, or ends before it begins, says
+// nothing and is left out.
 func (e *Engine) RestoreLinks(list []Link) {
 	for _, k := range list {
+		if k.First.IsZero() || k.Last.Before(k.First) {
+			continue
+		}
 		e.links.add(pair{k.Origin, k.Neighbor}, k.First, k.Last)
 	}
 }

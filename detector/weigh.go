@@ -60,12 +60,12 @@ func (e *Engine) weigh(s *sighting, f *Finding, i *Incident) {
 
 // weighLink looks at since when the two ASes are seen next to each other. Soon after the start nothing is known about that.
 func (e *Engine) weighLink(f *Finding, started time.Time, w *scales) {
-	s := e.links[pair{f.Origin, f.AS}]
+	s := e.links.seen[pair{f.Origin, f.AS}]
 	if s == nil {
 		return
 	}
 	since := s.first.UTC().Format(time.RFC3339)
-	switch known := s.first.Sub(e.began); {
+	switch known := s.first.Sub(e.watching()); {
 	case started.Sub(s.first) >= linkSettles:
 		w.add(declareSide, 2, fmt.Sprintf("%s is seen next to %s since %s", f.AS, f.Origin, since))
 	case known <= e.rules.InitialSync:
