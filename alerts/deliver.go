@@ -77,9 +77,12 @@ func (w *worker) choose(b *batch) (Sink, []*entry) {
 }
 
 func notification(entries []*entry) Notification {
-	n := Notification{Changes: make([]detector.Change, len(entries))}
+	n := Notification{Changes: make([]detector.Change, len(entries)), Since: entries[0].At}
 	for i, e := range entries {
 		n.Changes[i] = e.Change
+		if e.At.Before(n.Since) {
+			n.Since = e.At
+		}
 		n.Reminder = n.Reminder || e.reminder
 	}
 	return n

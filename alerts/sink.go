@@ -2,6 +2,7 @@ package alerts
 
 import (
 	"context"
+	"time"
 
 	"anywatch/detector"
 )
@@ -47,6 +48,8 @@ type Notification struct {
 	Changes []detector.Change
 	// Reminder says that nothing is new: this is still open, and nobody has acknowledged it.
 	Reminder bool
+	// Since is when the oldest of it was handed over: the same at every try, and another with every reminder.
+	Since time.Time
 }
 
 // Latest gives the newest change of each incident, in the order in which the incidents first appear.

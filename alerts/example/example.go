@@ -56,6 +56,11 @@ func base(kind detector.Kind, opened time.Time) detector.Incident {
 	}
 }
 
+// subjects are what the incidents that are about no route are about, where that is no feed.
+var subjects = map[detector.Kind]string{
+	detector.RPKIStale: "rtr:127.0.0.1:3323", detector.RPKIAnchorDrop: "ripe", detector.Storm: "incidents", detector.SinkFailed: "pager",
+}
+
 // shape fills in what an incident of the kind is about.
 func shape(i *detector.Incident) {
 	prefix, watched, site, subject := netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.0.2.0/24"), "ams", "bgp:rr1"
@@ -74,7 +79,10 @@ func shape(i *detector.Incident) {
 		detector.AnnouncedUnhealthy, detector.HealthyWithdrawn:
 		i.Site = &site
 		i.Summary = fmt.Sprintf("%s: %s at %s.", i.Kind, prefix, site)
-	case detector.FeedLost, detector.PrefixLimit, detector.StaleVantage:
+	case detector.FeedLost, detector.PrefixLimit, detector.StaleVantage, detector.RPKIStale, detector.RPKIAnchorDrop, detector.Storm, detector.SinkFailed:
+		if of, ok := subjects[i.Kind]; ok {
+			subject = of
+		}
 		i.Prefix, i.Watched, i.Vantages, i.Subject = nil, nil, detector.Vantages{}, &subject
 		i.Summary = fmt.Sprintf("%s: %s.", i.Kind, subject)
 	default:

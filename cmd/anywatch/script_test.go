@@ -33,6 +33,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"anywatch": m
 //	cut FILE N              take the last N octets off a file
 //	fill FILE               replace $NAME in a file by the variable
 //	untimed FILE            set "seconds" in a file to 0: the only thing that may differ between two replays
+//	receive NAME FILE N     take webhooks until the script ends, a line of FILE for each, and answer with status N; the URL is in the variable
 //	occupy NAME             listen on a port of 127.0.0.1 until the script ends; the address is in the variable
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -47,6 +48,7 @@ func TestScripts(t *testing.T) {
 			"cut":     cutCmd,
 			"fill":    fillCmd,
 			"untimed": untimedCmd,
+			"receive": receiveCmd,
 			"occupy":  occupyCmd,
 		},
 	})

@@ -13,6 +13,7 @@ var kinds = []string{
 	"rpki-invalid", "new-prefix", "more-specific", "site-missing", "site-unexpected", "site-inconsistent", "too-few-sites", "twin-mismatch",
 	"flapping", "visibility-loss", "zombie", "blackholed", "catchment-shift", "announced-unhealthy", "healthy-withdrawn", "feed-lost", "prefix-limit", "stale-vantage",
 	"rpki-stale", "rpki-anchor-drop", "roa-changed", "roa-expiring", "roa-missing",
+	"storm", "sink-failed",
 }
 
 // sinkTypes are the keys one of which every sink has.
