@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -34,7 +36,8 @@ func demoCommand() *cobra.Command {
 		Short: "Watch an anycast network of real BGP speakers get into trouble, in this one process",
 		Long: `Build an anycast network of real BGP speakers on loopback, in this one process: three sites and a route reflector of AS64500, two transit
 networks, a hijacker, an RPKI cache. The real daemon watches it over BGP, BMP and RTR, and asks the sites' services how they fare, while
-things happen in it: two hijacks, a shift of clients, a lost site, a flap storm, a drain, a dead service. Needs nothing, no file.
+things happen in it: hijacks, with our own AS as forged origin too, a shift of clients, a dead service, a leak, a lost site, a flap storm, a
+bad ROA of our own, a drain, an RPKI cache that goes away. Needs nothing, no file.
 
 With --exit-after it ends when the scenario has run once, at the latest after that time: with status 0 only if exactly the expected incidents
 opened and resolved, else 1. Without, the scenario repeats until Ctrl-C.`,
@@ -64,6 +67,7 @@ type demo struct {
 	demoOptions
 	out     io.Writer
 	log     *slog.Logger
+	dir     string // for what the daemon keeps; it is gone with the demo
 	network *lab.Network
 	daemon  *app.Daemon
 	seen    *witness
@@ -75,7 +79,12 @@ func runDemo(ctx context.Context, o demoOptions, out, errOut io.Writer) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, o.exitAfter, errDemo)
 		defer cancel()
 	}
-	d := &demo{demoOptions: o, out: out, log: slog.New(slog.DiscardHandler)}
+	dir, err := os.MkdirTemp("", "anywatch-demo-")
+	if err != nil {
+		return fmt.Errorf("the demo needs a folder for what it keeps while it runs: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	d := &demo{demoOptions: o, out: out, log: slog.New(slog.DiscardHandler), dir: dir}
 	if o.verbose {
 		d.log = slog.New(slog.NewTextHandler(errOut, nil))
 	}
@@ -110,7 +119,7 @@ func (d *demo) configuration() (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	text += fmt.Sprintf("\nweb: {listen: %q}\n", d.listen)
+	text += fmt.Sprintf("\nstore: {url: %q}\nweb: {listen: %q}\n", "sqlite:"+filepath.Join(d.dir, "anywatch.db"), d.listen)
 	return config.Parse("demo.yaml", []byte(text), ".")
 }
 

@@ -20,6 +20,7 @@ type Description struct {
 	Prefixes  []netip.Prefix // announced at every site
 	Parked    netip.Prefix   // never announced
 	Upstreams []uint32
+	Lock      PeerLock
 
 	// These say how long the monitor should wait, and may be changed before Config is called.
 	ResolveAfter     time.Duration // a finding is over when it has been gone for this long
@@ -28,13 +29,15 @@ type Description struct {
 	HalfLife         time.Duration // of the penalty of a route that flaps
 	ShiftWithin      time.Duration // a catchment that moved is stable again after this long
 	ProbeInterval    time.Duration // between two looks at a site's service
+	MaxAge           time.Duration // ROAs are too old when no cache has confirmed them for this long
 }
 
 // The least that AtSpeed leaves: the speakers do not hurry, and a site that withdraws and announces at once must not look missing on a busy
-// machine, nor its penalty be gone before it has flapped often enough.
+// machine, nor its penalty be gone before it has flapped often enough; and the RPKI cache must be found in time when all begins.
 const (
 	leastMissing  = time.Second
 	leastHalfLife = time.Second
+	leastMaxAge   = 2 * time.Second
 )
 
 // AtSpeed shortens what the monitor waits for to fit a scenario that is played so many times as fast.
@@ -43,6 +46,7 @@ func (d Description) AtSpeed(speed float64) Description {
 	d.ResolveAfter = faster(d.ResolveAfter)
 	d.SiteMissingAfter = max(faster(d.SiteMissingAfter), leastMissing)
 	d.HalfLife = max(faster(d.HalfLife), leastHalfLife)
+	d.MaxAge = max(faster(d.MaxAge), leastMaxAge)
 	return d
 }
 
@@ -53,6 +57,12 @@ type Neighbor struct {
 	ASN      uint32
 	External bool // it shows another network's view
 	AddPath  bool // it sends all its paths
+}
+
+// PeerLock is what a network has agreed to: it takes our routes from these and from nobody else.
+type PeerLock struct {
+	ASN  uint32
+	From []uint32
 }
 
 // ServedSite is a site with the service that it is there for.
@@ -68,8 +78,9 @@ func (n *Network) Description() Description {
 		RTR:   netip.AddrPortFrom(n.block.host(cacheHost), rtrPort),
 		Sites: n.servedSites(), Prefixes: []netip.Prefix{AnycastV4, AnycastV6}, Parked: Parked,
 		Upstreams:    []uint32{TransitAASN, TransitBASN},
+		Lock:         PeerLock{ASN: TransitBASN, From: []uint32{OurASN, TransitAASN}},
 		ResolveAfter: 2 * time.Second, InitialSync: 5 * time.Second, SiteMissingAfter: 2 * time.Second, HalfLife: 4 * time.Second,
-		ShiftWithin: 9 * time.Second, ProbeInterval: time.Second,
+		ShiftWithin: 9 * time.Second, ProbeInterval: time.Second, MaxAge: 3 * time.Second,
 	}
 	for _, p := range plans() {
 		switch p.role {

@@ -30,7 +30,7 @@ func (k incidentKey) String() string {
 // tally counts the openings and resolutions of one incident.
 type tally struct {
 	opened, resolved int
-	severity         string // of the last opening
+	severities       []string // of the openings, in their order
 }
 
 // tallies counts by incident, in the order in which they came first.
@@ -49,7 +49,7 @@ func (t *tallies) add(k incidentKey, opened, resolved bool, severity string) {
 	x := t.by[k]
 	if opened {
 		x.opened++
-		x.severity = severity
+		x.severities = append(x.severities, severity)
 	}
 	if resolved {
 		x.resolved++
@@ -106,8 +106,10 @@ func compare(k incidentKey, want, got tally) []string {
 	if got.opened != want.opened {
 		out = append(out, fmt.Sprintf("%s should have opened %s and opened %s", k, times(want.opened), times(got.opened)))
 	}
-	if got.opened > 0 && want.severity != "" && got.severity != want.severity {
-		out = append(out, fmt.Sprintf("%s should have been %s and was %s", k, want.severity, got.severity))
+	for i := range min(want.opened, got.opened) {
+		if w, g := want.severities[i], got.severities[i]; w != "" && g != w {
+			out = append(out, fmt.Sprintf("%s should have been %s and was %s", k, w, g))
+		}
 	}
 	if got.resolved != want.resolved {
 		out = append(out, fmt.Sprintf("%s should have resolved %s and resolved %s", k, times(want.resolved), times(got.resolved)))
@@ -121,6 +123,8 @@ func times(n int) string {
 		return "not at all"
 	case 1:
 		return "once"
+	case 2:
+		return "twice"
 	}
 	return fmt.Sprintf("%d times", n)
 }

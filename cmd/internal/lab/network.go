@@ -6,14 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
 	"sync"
 	"time"
-
-	"anywatch/cmd/internal/lab/rtrcache"
 
 	api "github.com/osrg/gobgp/v3/api"
 )
@@ -37,7 +34,7 @@ type Network struct {
 	options Options
 	block   block
 	log     *slog.Logger
-	cache   *rtrcache.Cache
+	cache   roaCache
 
 	services map[string]*service // by name of the site
 	speakers []*speaker          // in the order of their plans
@@ -69,10 +66,7 @@ func New(o Options) (*Network, error) {
 		}
 	}
 	var err error
-	if n.cache, err = rtrcache.New(uint16(rand.Uint32()), rtrcache.DefaultTimers(), n.log); err != nil {
-		return nil, err
-	}
-	if err := n.cache.Set(ROAs()); err != nil {
+	if err := n.cache.prepare(ROAs(), n.log); err != nil {
 		return nil, err
 	}
 	if n.block, err = claimBlock(o.Block, inBlock, net.Listen); err != nil {
@@ -100,11 +94,7 @@ func (n *Network) Start(ctx context.Context) error {
 		return errors.New("this network has been started or stopped before; make a new one")
 	}
 	n.started = true
-	n.serving.Go(func() {
-		if err := n.cache.Serve(n.block.claim); err != nil {
-			n.log.Error("the RPKI cache stopped", slog.Any("error", err))
-		}
-	})
+	n.cache.serve(n.block.claim)
 	for _, step := range []func(context.Context) error{n.startServices, n.startSpeakers, n.watch, n.connect, n.startBMP, n.announceAll, n.connectMonitor} {
 		if err := step(ctx); err != nil {
 			n.Stop()
@@ -141,8 +131,10 @@ func (n *Network) startSpeakers(ctx context.Context) error {
 
 func (n *Network) applyPolicy(ctx context.Context, s *speaker) error {
 	switch s.role {
-	case siteRole, hijackerRole:
+	case siteRole:
 		return s.edgePolicy(ctx, n.transitsOf(s))
+	case hijackerRole:
+		return s.customerPolicy(ctx)
 	case transitRole:
 		var customer netip.Addr
 		if s.name == transitBName {
@@ -305,7 +297,7 @@ func (n *Network) Stop() {
 		if n.relay != nil {
 			n.relay.listener.Close()
 		}
-		n.cache.Close()
+		n.cache.close()
 		n.stopServices()
 		n.block.claim.Close()
 		n.serving.Wait()
@@ -335,9 +327,6 @@ func (n *Network) partAll(ctx context.Context, from func(netip.Addr) bool) {
 	}
 	parting.Wait()
 }
-
-// SetROAs replaces what the RPKI cache serves and tells its routers at once.
-func (n *Network) SetROAs(roas []rtrcache.VRP) error { return n.cache.Set(roas) }
 
 func (n *Network) speaker(name string) *speaker {
 	i := slices.IndexFunc(n.speakers, func(s *speaker) bool { return s.name == name })

@@ -66,6 +66,27 @@ func TestNetwork(t *testing.T) {
 		must(t, n.EndHijack(ctx, lab.HalfV4))
 		quiet(t)
 	})
+	t.Run("hijack with a forged origin", func(t *testing.T) {
+		must(t, n.ForgeOrigin(ctx))
+		m.want(t, "transit-b", lab.AnycastV4, "[64497 64511 64500] via 10.8.0.2")
+		m.want(t, "transit-a", lab.AnycastV4, a)
+		over, cancel := context.WithCancel(ctx)
+		cancel()
+		if err := n.Ready(over); err == nil || !strings.Contains(err.Error(), "transit-b does not prefer the route of AS64500 to 192.0.2.0/24") {
+			t.Errorf("a network with a forged route: got %v", err)
+		}
+		must(t, n.EndHijack(ctx, lab.AnycastV4))
+		quiet(t)
+	})
+	t.Run("a leak", func(t *testing.T) {
+		must(t, n.Leak(ctx))
+		m.want(t, "transit-b", lab.AnycastV4, "[64497 64511 64496 64500] via 10.8.0.2 64500:101 64500:1:101")
+		m.want(t, "transit-b", lab.AnycastV6, "[64497 64500] via 2001:db8:8:b::1 64500:102 64500:1:102")
+		m.want(t, "transit-a", lab.AnycastV4, a)
+		m.want(t, "rr1", lab.AnycastV4, ams, nrt, iad)
+		must(t, n.EndLeak(ctx))
+		quiet(t)
+	})
 	t.Run("a site goes and comes back", func(t *testing.T) {
 		must(t, n.WithdrawSite(ctx, "ams"))
 		m.want(t, "rr1", lab.AnycastV4, nrt, iad)
@@ -105,19 +126,18 @@ func TestNetwork(t *testing.T) {
 		})
 	})
 	t.Run("two sites prepend", func(t *testing.T) {
-		must(t, n.PrependSite(ctx, "ams", lab.AnycastV4, true))
-		must(t, n.PrependSite(ctx, "nrt", lab.AnycastV4, true))
+		must(t, n.PrependSites(ctx, lab.AnycastV4, true, "ams", "nrt"))
 		m.want(t, "rr1", lab.AnycastV4, ams, nrt, iad)
 		m.want(t, "transit-a", lab.AnycastV4, "[64496 64497 64500] via 10.8.0.1 64500:103 64500:1:103")
 		m.want(t, "transit-b", lab.AnycastV4, strings.ReplaceAll(b, "102", "103"))
 		m.want(t, "transit-a", lab.AnycastV6, "[64496 64500] via 2001:db8:8:a::1 64500:101 64500:1:101")
-		must(t, n.PrependSite(ctx, "ams", lab.AnycastV4, false))
-		must(t, n.PrependSite(ctx, "nrt", lab.AnycastV4, false))
+		must(t, n.PrependSites(ctx, lab.AnycastV4, false, "ams", "nrt"))
 		quiet(t)
 	})
 	t.Run("services", func(t *testing.T) { testServices(t, n, m) })
 	t.Run("BMP", func(t *testing.T) { testBMP(t, m) })
 	t.Run("RTR", func(t *testing.T) { testRTR(t, n, m.description.RTR) })
+	t.Run("the RPKI cache goes and comes back", func(t *testing.T) { testCacheGone(t, n, m.description.RTR) })
 	t.Run("scenario", func(t *testing.T) { testScenario(t, n, m) })
 	t.Run("stop", func(t *testing.T) { testStop(t, n, m) })
 }
@@ -181,19 +201,24 @@ func testBMP(t *testing.T, m *monitor) {
 	}
 }
 
-// testRTR reads the cache with a real client, and sees a change of the ROAs.
-func testRTR(t *testing.T, n *lab.Network, at netip.AddrPort) {
-	conn, err := net.Dial("tcp", at.String())
-	must(t, err)
-	t.Cleanup(func() { conn.Close() })
+// rtrClient is a real client, and a channel with what each End of Data completes: the VRPs that came (true) and went.
+func rtrClient() (*rtr.Client, chan map[rtrcache.VRP]bool) {
 	got, done := map[rtrcache.VRP]bool{}, make(chan map[rtrcache.VRP]bool, 2)
-	client := rtr.NewClient(&rtr.Options{
+	return rtr.NewClient(&rtr.Options{
 		Version: 1,
 		OnROA: func(add bool, p netip.Prefix, maxLength uint8, asn uint32) {
 			got[rtrcache.VRP{Prefix: p, MaxLength: int(maxLength), ASN: asn}] = add
 		},
 		OnEndOfData: func(uint16, uint32) { done <- got; got = map[rtrcache.VRP]bool{} },
-	})
+	}), done
+}
+
+// testRTR reads the cache with a real client, and sees a change of the ROAs.
+func testRTR(t *testing.T, n *lab.Network, at netip.AddrPort) {
+	conn, err := net.Dial("tcp", at.String())
+	must(t, err)
+	t.Cleanup(func() { conn.Close() })
+	client, done := rtrClient()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -225,6 +250,43 @@ func testRTR(t *testing.T, n *lab.Network, at netip.AddrPort) {
 	must(t, n.SetROAs(lab.ROAs()))
 }
 
+// testCacheGone lets the cache go away and come back with what it held.
+func testCacheGone(t *testing.T, n *lab.Network, at netip.AddrPort) {
+	must(t, n.SetROAs(lab.ShortROAs()))
+	must(t, n.StopCache())
+	if conn, err := net.Dial("tcp", at.String()); err == nil {
+		conn.Close()
+		t.Errorf("somebody listens at %s, where the cache was", at)
+	}
+	// Somebody else tries the address out at the moment at which the cache wants it back.
+	l, err := net.Listen("tcp", at.String())
+	must(t, err)
+	back := make(chan error, 1)
+	go func() { back <- n.StartCache(t.Context()) }()
+	l.Close()
+	must(t, <-back)
+	conn, err := net.Dial("tcp", at.String())
+	must(t, err)
+	defer conn.Close()
+	must(t, conn.SetReadDeadline(time.Now().Add(10*time.Second))) // a guard against a cache that never answers
+	client, done := rtrClient()
+	ended := make(chan error, 1)
+	go func() { ended <- client.Run(t.Context(), conn) }()
+	select {
+	case got := <-done:
+		for _, v := range lab.ShortROAs() {
+			if !got[v] {
+				t.Errorf("the cache does not serve %s any more", v)
+			}
+		}
+		conn.Close()
+		<-ended
+	case err := <-ended:
+		t.Errorf("no End of Data came: %v", err)
+	}
+	must(t, n.SetROAs(lab.ROAs()))
+}
+
 // leapingClock passes over every wait at once.
 type leapingClock struct{ now time.Time }
 
@@ -246,6 +308,10 @@ func testScenario(t *testing.T, n *lab.Network, m *monitor) {
 		},
 		"AS64511 announces 192.0.2.128/25,": func() { m.want(t, "transit-a", lab.HalfV4, "[64496 64511] via 10.8.0.1") },
 		"AS64511 withdraws 192.0.2.128/25.": func() { m.want(t, "transit-a", lab.HalfV4) },
+		"AS64511 has learnt:":               func() { m.want(t, "transit-b", lab.AnycastV4, "[64497 64511 64500] via 10.8.0.2") },
+		"AS64511 leaks:": func() {
+			m.want(t, "transit-b", lab.AnycastV4, "[64497 64511 64496 64500] via 10.8.0.2 64500:101 64500:1:101")
+		},
 	}
 	var began []time.Duration
 	var awaited []int

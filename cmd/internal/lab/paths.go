@@ -65,6 +65,15 @@ func originAttrs(communities []uint32, large []*bgp.LargeCommunity) []bgp.PathAt
 	return attrs
 }
 
+// forgedAttrs are the attributes of a route that a speaker claims to have from another AS, which originates it.
+func forgedAttrs(origin uint32) []bgp.PathAttributeInterface {
+	claimed := bgp.NewAs4PathParam(bgp.BGP_ASPATH_ATTR_TYPE_SEQ, []uint32{origin})
+	return []bgp.PathAttributeInterface{
+		bgp.NewPathAttributeOrigin(bgp.BGP_ORIGIN_ATTR_TYPE_IGP),
+		bgp.NewPathAttributeAsPath([]bgp.AsPathParamInterface{claimed}),
+	}
+}
+
 // view is a route as a speaker holds it in its table.
 type view struct {
 	path        []uint32 // the AS_PATH, neighbour first; empty for the speaker's own routes
@@ -72,10 +81,14 @@ type view struct {
 	from        netip.Addr // the neighbour that sent it; the zero address for the speaker's own
 }
 
-// origin is the last AS of the path, or 0 where the path is empty.
-func (v view) origin() uint32 {
-	if len(v.path) == 0 {
+// announcer is who is to blame for the route: the hijacker where it comes through him, whatever he wrote behind his own AS, else the last AS of
+// the path; 0 where the path is empty.
+func (v view) announcer() uint32 {
+	switch {
+	case len(v.path) == 0:
 		return 0
+	case slices.Contains(v.path, HijackerASN):
+		return HijackerASN
 	}
 	return v.path[len(v.path)-1]
 }

@@ -19,9 +19,10 @@ const (
 var (
 	AnycastV4 = netip.MustParsePrefix("192.0.2.0/24")
 	AnycastV6 = netip.MustParsePrefix("2001:db8:53::/48")
-	Parked    = netip.MustParsePrefix("198.51.100.0/24") // ours, and never announced
-	HalfV4    = netip.MustParsePrefix("192.0.2.128/25")  // a more-specific, for a hijack
-	bystander = netip.MustParsePrefix("203.0.113.0/24")  // transit-a's own, to be ignored by the monitor
+	Parked    = netip.MustParsePrefix("198.51.100.0/24")  // ours, and never announced
+	HalfV4    = netip.MustParsePrefix("192.0.2.128/25")   // a more-specific, for a hijack
+	blockV6   = netip.MustParsePrefix("2001:db8:50::/44") // ours, with AnycastV6 in it; the ROA is for the whole
+	bystander = netip.MustParsePrefix("203.0.113.0/24")   // transit-a's own, to be ignored by the monitor
 )
 
 // Names of the speakers that more than one place needs.
@@ -100,10 +101,15 @@ func sites() []Site {
 
 // ROAs are the payloads that the RPKI cache serves at the start: our two prefixes, an AS0 that forbids the parked one to everybody
 // (RFC 6483 section 4), and somebody else's.
-func ROAs() []rtrcache.VRP {
+func ROAs() []rtrcache.VRP { return roasUpTo(AnycastV6.Bits()) }
+
+// ShortROAs are the same after a mistake of ours: the ROA of the block that 2001:db8:53::/48 lies in allows the block alone.
+func ShortROAs() []rtrcache.VRP { return roasUpTo(blockV6.Bits()) }
+
+func roasUpTo(maxLengthV6 int) []rtrcache.VRP {
 	return []rtrcache.VRP{
 		{Prefix: AnycastV4, MaxLength: 24, ASN: OurASN},
-		{Prefix: AnycastV6, MaxLength: 48, ASN: OurASN},
+		{Prefix: blockV6, MaxLength: maxLengthV6, ASN: OurASN},
 		{Prefix: Parked, MaxLength: 24, ASN: 0},
 		{Prefix: bystander, MaxLength: 24, ASN: TransitAASN},
 	}

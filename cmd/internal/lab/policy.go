@@ -48,6 +48,44 @@ func (s *speaker) edgePolicy(ctx context.Context, transits []string) error {
 	})
 }
 
+// The policies by which the hijacker takes in what it hears from its transits. Whatever it holds it passes on.
+const (
+	keepingToItself = "keeping-to-itself"
+	passingOn       = "passing-on"
+)
+
+// customerPolicy makes a speaker ignore what it hears from its transits, as edgePolicy does, and prepares the mistake of a customer that passes it
+// on, in IPv4.
+func (s *speaker) customerPolicy(ctx context.Context) error {
+	heard := func(families ...*api.Family) *api.Conditions {
+		return &api.Conditions{RouteType: api.Conditions_ROUTE_TYPE_EXTERNAL, AfiSafiIn: families}
+	}
+	for _, p := range []*api.Policy{
+		{Name: keepingToItself, Statements: []*api.Statement{{Name: "nothing", Conditions: heard(), Actions: reject()}}},
+		{Name: passingOn, Statements: []*api.Statement{{Name: "no-ipv6", Conditions: heard(families()[1]), Actions: reject()}}},
+	} {
+		if err := s.bgp.AddPolicy(ctx, &api.AddPolicyRequest{Policy: p}); err != nil {
+			return fmt.Errorf("speaker %s: policy %s: %w", s.name, p.Name, err)
+		}
+	}
+	return s.hear(ctx, keepingToItself)
+}
+
+// hear puts one of the customer's policies in force, also for what was heard before.
+func (s *speaker) hear(ctx context.Context, policy string) error {
+	assign := &api.PolicyAssignment{
+		Name: globalTable, Direction: api.PolicyDirection_IMPORT, Policies: []*api.Policy{{Name: policy}}, DefaultAction: api.RouteAction_ACCEPT,
+	}
+	if err := s.bgp.SetPolicyAssignment(ctx, &api.SetPolicyAssignmentRequest{Assignment: assign}); err != nil {
+		return fmt.Errorf("speaker %s: policy %s: %w", s.name, policy, err)
+	}
+	again := &api.ResetPeerRequest{Address: "all", Soft: true, Direction: api.ResetPeerRequest_IN}
+	if err := s.bgp.ResetPeer(ctx, again); err != nil {
+		return fmt.Errorf("speaker %s: apply policy %s to what was heard: %w", s.name, policy, err)
+	}
+	return nil
+}
+
 // drainedPreference is the local preference that transits give to routes with GRACEFUL_SHUTDOWN. RFC 8326 section 4.2 recommends 0, which
 // GoBGP's policy takes for "leave it as it is".
 const drainedPreference = 1

@@ -47,11 +47,12 @@ func TestScenario(t *testing.T) {
 			t.Errorf("%s is never resolved", name)
 		}
 	}
-	if first > 6*time.Second || last > 105*time.Second {
+	if first > 6*time.Second || last > 100*time.Second {
 		t.Errorf("the first incident is at %s, the last step at %s", first, last)
 	}
 	for _, kind := range []string{
-		"origin-hijack", "subprefix-hijack", "catchment-shift", "site-missing", "healthy-withdrawn", "flapping", "announced-unhealthy",
+		"origin-hijack", "subprefix-hijack", "unexpected-upstream", "catchment-shift", "announced-unhealthy", "route-leak", "site-missing",
+		"healthy-withdrawn", "flapping", "roa-changed", "rpki-invalid", "rpki-stale",
 	} {
 		if !kinds[kind] {
 			t.Errorf("nothing shows %s", kind)
@@ -59,8 +60,11 @@ func TestScenario(t *testing.T) {
 	}
 }
 
-// hijacks are the first two chapters, which suffice to try the judge.
-func hijacks() []lab.Step { return lab.Scenario()[:5] }
+// hijacks are the hijacks of the prefix and of a half of it, which suffice to try the judge.
+func hijacks() []lab.Step {
+	all := lab.Scenario()
+	return slices.Concat(all[:3], all[5:7])
+}
 
 func TestJudge(t *testing.T) {
 	steps := hijacks()
@@ -80,22 +84,22 @@ func TestJudge(t *testing.T) {
 		{"as expected", good, nil, false},
 		{"in another order", []lab.Seen{good[3], good[4], good[0], good[2]}, nil, false},
 		{"nothing", nil, []string{
-			"origin-hijack of 192.0.2.0/24 by AS64511 should have opened once and opened not at all",
-			"origin-hijack of 192.0.2.0/24 by AS64511 should have resolved once and resolved not at all",
-			"subprefix-hijack of 192.0.2.128/25 by AS64511 should have opened once and opened not at all",
-			"subprefix-hijack of 192.0.2.128/25 by AS64511 should have resolved once and resolved not at all",
+			"origin-hijack of 192.0.2.0/24 from AS64511 should have opened once and opened not at all",
+			"origin-hijack of 192.0.2.0/24 from AS64511 should have resolved once and resolved not at all",
+			"subprefix-hijack of 192.0.2.128/25 from AS64511 should have opened once and opened not at all",
+			"subprefix-hijack of 192.0.2.128/25 from AS64511 should have resolved once and resolved not at all",
 		}, true},
 		{"one stays open", good[:4], []string{
-			"subprefix-hijack of 192.0.2.128/25 by AS64511 should have resolved once and resolved not at all",
+			"subprefix-hijack of 192.0.2.128/25 from AS64511 should have resolved once and resolved not at all",
 		}, true},
 		{"one opens three times", append(slices.Clone(good), good[0], good[0]), []string{
-			"origin-hijack of 192.0.2.0/24 by AS64511 should have opened once and opened 3 times",
+			"origin-hijack of 192.0.2.0/24 from AS64511 should have opened once and opened 3 times",
 		}, false},
 		{"one is less severe", mild, []string{
-			"subprefix-hijack of 192.0.2.128/25 by AS64511 should have been critical and was warning",
+			"subprefix-hijack of 192.0.2.128/25 from AS64511 should have been critical and was warning",
 		}, false},
 		{"somebody else", append(slices.Clone(good), lab.Seen{Event: "opened", Kind: "origin-hijack", Prefix: lab.AnycastV4, Origin: 64510}), []string{
-			"origin-hijack of 192.0.2.0/24 by AS64510 was not expected",
+			"origin-hijack of 192.0.2.0/24 from AS64510 was not expected",
 		}, false},
 		{"a site", append(slices.Clone(good), missing), []string{"site-missing of 192.0.2.0/24 at nrt was not expected"}, false},
 		{"something without a prefix", append(slices.Clone(good), lab.Seen{Event: "opened", Kind: "feed-lost"}), []string{
@@ -110,6 +114,36 @@ func TestJudge(t *testing.T) {
 				t.Errorf("something is pending: %v, want %v", got, c.pending)
 			}
 		})
+	}
+}
+
+// TestJudgeSeverities: what opens twice may be more severe the first time.
+func TestJudgeSeverities(t *testing.T) {
+	changed := lab.Expected{Kind: "roa-changed", Prefix: lab.AnycastV6, Opens: true, Severity: "warning"}
+	better := changed
+	better.Severity = "info"
+	steps := []lab.Step{{Expected: []lab.Expected{changed}}, {Expected: []lab.Expected{better}}}
+	seen := func(severities ...string) (out []lab.Seen) {
+		for _, s := range severities {
+			out = append(out, lab.Seen{Event: "opened", Kind: "roa-changed", Prefix: lab.AnycastV6, Severity: s})
+		}
+		return out
+	}
+	for _, c := range []struct {
+		seen []lab.Seen
+		want []string
+	}{
+		{seen("warning", "info"), nil},
+		{seen("info", "warning"), []string{
+			"roa-changed of 2001:db8:53::/48 should have been warning and was info", "roa-changed of 2001:db8:53::/48 should have been info and was warning",
+		}},
+		{seen("critical"), []string{
+			"roa-changed of 2001:db8:53::/48 should have opened twice and opened once", "roa-changed of 2001:db8:53::/48 should have been warning and was critical",
+		}},
+	} {
+		if got := lab.Judge(steps, c.seen); !slices.Equal(got, c.want) {
+			t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+		}
 	}
 }
 
@@ -134,7 +168,8 @@ func TestDescription(t *testing.T) {
 			"      - {name: transit-a, address: 127.99.3.21, asn: 64496, scope: external}\n" +
 			"      - {name: transit-b, address: 127.99.3.22, asn: 64497, scope: external}\n",
 		`    listen: ["127.99.3.250:11019"]` + "\n" + `    allow: ["127.99.3.1/32"]`,
-		`{address: "127.99.3.53:3323", transport: tcp}`,
+		`{address: "127.99.3.53:3323", transport: tcp}` + "\n  max_age: 2s  ",
+		"\npeer_locks:\n  - {asn: 64497, from: [64500, 64496]} ",
 		"resolve_after: 500ms\n",
 		"site_missing_after: 1s\n",
 		"flap: {half_life: 1s} ",

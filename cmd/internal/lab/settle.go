@@ -103,9 +103,9 @@ func (n *Network) lackingView(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// lackingChoice tells whether the transit has yet to choose, and to show the monitor, a route to the prefix that this AS originates;
+// lackingChoice tells whether the transit has yet to choose, and to show the monitor, a route to the prefix that this AS is the announcer of;
 // with 0, whether it still shows any.
-func (n *Network) lackingChoice(ctx context.Context, transit string, p netip.Prefix, origin uint32) (string, error) {
+func (n *Network) lackingChoice(ctx context.Context, transit string, p netip.Prefix, announcer uint32) (string, error) {
 	chosen, err := n.speaker(transit).routes(ctx, p)
 	if err != nil {
 		return "", err
@@ -115,11 +115,11 @@ func (n *Network) lackingChoice(ctx context.Context, transit string, p netip.Pre
 		return "", err
 	}
 	switch {
-	case origin == 0 && len(chosen)+len(shown) > 0:
+	case announcer == 0 && len(chosen)+len(shown) > 0:
 		return fmt.Sprintf("%s still has a route to %s", transit, p), nil
-	case origin != 0 && (len(chosen) == 0 || chosen[0].origin() != origin):
-		return fmt.Sprintf("%s does not prefer the route of AS%d to %s", transit, origin, p), nil
-	case origin != 0 && (len(shown) == 0 || !shown[0].same(chosen[0])):
+	case announcer != 0 && (len(chosen) == 0 || chosen[0].announcer() != announcer):
+		return fmt.Sprintf("%s does not prefer the route of AS%d to %s", transit, announcer, p), nil
+	case announcer != 0 && (len(shown) == 0 || !shown[0].same(chosen[0])):
 		return fmt.Sprintf("%s does not show its route to %s to the monitor", transit, p), nil
 	}
 	return "", nil

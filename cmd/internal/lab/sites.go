@@ -49,21 +49,28 @@ func (n *Network) AnnounceSite(ctx context.Context, name string) error {
 	return n.setSite(ctx, name, announcing, AnycastV4, AnycastV6)
 }
 
-// PrependSite makes a site repeat its AS in what it announces of one prefix to the transits, so that these prefer other routes, or end that.
-// Inside the network nothing shows it.
-func (n *Network) PrependSite(ctx context.Context, name string, p netip.Prefix, on bool) error {
-	s, err := n.site(name)
-	if err != nil {
-		return err
-	}
-	if err := n.announceSite(ctx, s, marks{prepend: on}, p); err != nil {
-		return err
+// PrependSites makes sites repeat their AS in what they announce of one prefix to the transits, so that these prefer other routes, or end that.
+// Inside the network nothing shows it. All do it at once: whoever looks in between sees as little of that as possible.
+func (n *Network) PrependSites(ctx context.Context, p netip.Prefix, on bool, names ...string) error {
+	for _, name := range names {
+		s, err := n.site(name)
+		if err != nil {
+			return err
+		}
+		if err := n.announceSite(ctx, s, marks{prepend: on}, p); err != nil {
+			return err
+		}
 	}
 	hops := 1
 	if on {
 		hops += prependTimes
 	}
-	return n.settleTransits(ctx, name, p, hops)
+	for _, name := range names {
+		if err := n.settleTransits(ctx, name, p, hops); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // FlapSite makes a site withdraw one prefix and announce it again at once. Its neighbours notice both.
