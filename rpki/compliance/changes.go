@@ -55,6 +55,9 @@ func (in *audit) changes() []Change {
 	}
 	out = append(out, in.parked()...)
 	out = append(out, in.strangers()...)
+	if !in.Looked {
+		out = slices.DeleteFunc(out, in.blind)
+	}
 	slices.SortStableFunc(out, func(a, b Change) int {
 		longer := 0
 		if a.Action == "create" {
@@ -66,6 +69,16 @@ func (in *audit) changes() []Change {
 }
 
 func order(c Change) int { return slices.Index([]string{"create", "change", "delete"}, c.Action) }
+
+// blind tells of a change that nobody should make who has not looked: it deletes a ROA inside a watched prefix, and what is announced there need not
+// stand in the configuration.
+func (in *audit) blind(c Change) bool {
+	if c.Action != "delete" || c.Object != "roa" || c.ROA.ASN == route.ASZero {
+		return false
+	}
+	w := in.judge(c.ROA.Prefix)
+	return w != nil && w.Use != Never && w.Prefix != c.ROA.Prefix
+}
 
 // changesOf lists what to do for one origin.
 func (in *audit) changesOf(asn route.ASN) (out []Change) {

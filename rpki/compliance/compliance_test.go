@@ -77,10 +77,15 @@ func TestJudge(t *testing.T) {
 			192.0.2.0/24 AS64500 configured invalid configured-not-authorised as0
 			! create ROA 192.0.2.0/24-24 AS64500
 			! delete ROA 192.0.2.0/24-32 AS0`},
-		{"a ROA for something inside that nobody announces", Input{Watched: []Watched{always("192.0.2.0/24", 64500)},
-			Table: table(t, "192.0.2.0/24-24 AS64500", "192.0.2.128/25-25 AS64500")}, `
+		{"a ROA for something inside, and nobody looked", Input{Watched: []Watched{always("192.0.2.0/24", 64500)},
+			Table: table(t, "192.0.2.0/24-24 AS64500", "192.0.2.128/25-25 AS64500", "192.0.2.0/25-25 AS64666")}, `
+			192.0.2.0/25 AS64666 valid roa-for-unconfigured-origin
 			192.0.2.128/25 AS64500 valid roa-unused
-			192.0.2.0/24 AS64500 configured valid
+			192.0.2.0/24 AS64500 configured valid`},
+		{"a ROA for something inside that nobody announces", Input{Watched: []Watched{always("192.0.2.0/24", 64500)}, Looked: true,
+			Seen: []Announcement{seen("192.0.2.0/24", 64500, "")}, Table: table(t, "192.0.2.0/24-24 AS64500", "192.0.2.128/25-25 AS64500")}, `
+			192.0.2.128/25 AS64500 valid roa-unused
+			192.0.2.0/24 AS64500 seen configured valid
 			! delete ROA 192.0.2.128/25-25 AS64500`},
 		{"a hijack that RPKI tells", Input{Watched: []Watched{always("192.0.2.0/24", 64500)}, Looked: true,
 			Seen: []Announcement{seen("192.0.2.0/24", 64500, ""), seen("192.0.2.0/25", 64666, "")}, Table: table(t, "192.0.2.0/24-24 AS64500")}, `

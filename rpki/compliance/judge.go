@@ -190,6 +190,9 @@ func (in *audit) strange(s *rows, w *Watched, p netip.Prefix, v rpki.VRP) {
 		return
 	case w.allows(v.ASN) || w.Use == Never && in.ours(v.ASN):
 		finding, advice = ROAUnused, "delete "+named(v)+": it is for what is neither announced nor declared"
+		if !in.Looked {
+			advice = fmt.Sprintf("look whether %s is announced: it is not declared; if it is not, delete %s", p, named(v))
+		}
 	case covers(w.Prefix, v.Prefix):
 		advice = fmt.Sprintf("delete %s, or add %s to the origins of %s", named(v), v.ASN, w.Prefix)
 	default:
