@@ -121,7 +121,7 @@ func writeAdvice(w io.Writer, list []config.Advice) {
 	}
 }
 
-func plural[N int | uint64](n N, one, many string) string {
+func plural[N int | int64 | uint64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

@@ -44,6 +44,7 @@ type told struct {
 			Vantage string `json:"vantage"`
 		} `json:"evidence"`
 		PreExisting bool       `json:"pre_existing"`
+		Summary     string     `json:"summary"`
 		Resolution  string     `json:"resolution"`
 		Started     time.Time  `json:"started"`
 		Opened      time.Time  `json:"opened"`

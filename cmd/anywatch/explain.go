@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,7 @@ type explainFlags struct {
 func explainCommand() *cobra.Command {
 	var f explainFlags
 	cmd := &cobra.Command{
-		Use:                   `explain -c FILE [--url URL] --path "AS…" [--community C]… [--scope external|internal] PREFIX`,
+		Use:                   `explain -c FILE [--url URL] --path "AS…" [--community C]… [--scope external|internal] [--role ROLE] PREFIX`,
 		DisableFlagsInUseLine: true,
 
 		Short: "Say what would happen if this were announced: which incident, or why none, rule by rule",
@@ -54,6 +55,8 @@ the daemon itself makes of it stands below.
 	cmd.Flags().StringArrayVar(&q.Communities, "community", nil, "a `COMMUNITY` attached to it, 64500:101 or 64500:1:101; may be repeated")
 	cmd.Flags().StringVar(&q.NextHop, "next-hop", "", "the `ADDRESS` that it is announced with, for sites that are told by it")
 	cmd.Flags().StringVar(&q.Scope, "scope", "external", "the `SCOPE` of who shows it: external or internal")
+	cmd.Flags().StringVar(&q.Role, "role", "", "what who shows it is to us, a `ROLE` of RFC 9234: "+strings.Join(app.Roles, ", ")+"; a provider when not given")
+	cmd.Flags().StringVar(&q.OTC, "otc", "", "the `AS` in its Only-to-Customer attribute (RFC 9234)")
 	cmd.Flags().StringVar(&f.format, "format", "text", "`FORMAT` of the output: text, json")
 	return cmd
 }
@@ -67,7 +70,7 @@ func (f *explainFlags) run(cmd *cobra.Command, prefix string) (err error) {
 	if q.Prefix, err = f.prefix(prefix); err != nil {
 		return err
 	}
-	q.Held = f.url != "" && !slices.ContainsFunc([]string{"path", "community", "next-hop", "scope"}, given)
+	q.Held = f.url != "" && !slices.ContainsFunc([]string{"path", "community", "next-hop", "scope", "role", "otc"}, given)
 	switch {
 	case q.Held && given("config"):
 		return errors.New("with --url and no --path, the daemon judges what it holds by its own configuration; leave -c out, or name a --path")

@@ -70,6 +70,9 @@ func explainRoute(b *strings.Builder, e *app.Explanation, r *app.ExplainedCase) 
 	if len(r.Communities) > 0 {
 		fmt.Fprintf(b, ", communities %s", strings.Join(r.Communities, " "))
 	}
+	if r.Role != nil && e.Hypothetical {
+		fmt.Fprintf(b, ", from a %s", *r.Role)
+	}
 	if !e.Hypothetical {
 		fmt.Fprintf(b, "\nheld by %s", vantagesText(r))
 	}
@@ -156,7 +159,7 @@ func explainConditions(b *strings.Builder, e *app.Explanation) {
 	var kinds []string
 	for _, c := range e.Conditions {
 		if c.Incident != nil {
-			fmt.Fprintf(b, "  %-19s is open about this, as %s\n", c.Kind, *c.Incident)
+			fmt.Fprintf(b, "  %-19s is open, as %s\n", c.Kind, *c.Incident)
 			continue
 		}
 		if e.Hypothetical {

@@ -70,6 +70,9 @@ func (f replayFlags) run(cmd *cobra.Command, args []string) error {
 	sum, err := r.Run(cmd.Context())
 	stop()
 	problems.rest()
+	for _, x := range sum.Failed {
+		fmt.Fprintf(cmd.ErrOrStderr(), "warning: the rule %s failed on %s; the first time: %v\n", x.Rule, plural(x.Times, "route", "routes"), x.First)
+	}
 	if err == nil {
 		show.summary(sum, time.Since(began))
 	}

@@ -38,6 +38,8 @@ type ExplainedCase struct {
 	ASPath      string       `json:"as_path"`
 	Communities []string     `json:"communities"`
 	Scope       string       `json:"scope"`
+	// Role is what who shows it is to us, where that is told: provider, customer, peer, route server, route server client.
+	Role *string `json:"role"`
 	// Vantages show it; none do when nobody announced it.
 	Vantages []string `json:"vantages"`
 	Stale    bool     `json:"stale"`
@@ -89,15 +91,17 @@ type explainer struct {
 	now    time.Time
 	// holding tells how it stands with what would be an incident; nil where no daemon is asked.
 	holding func(detector.Key) detector.Holding
-	// open are the open incidents that have to do with the prefix.
-	open []detector.Incident
+	// counts tells that holding knows how many vantages show it, and not only what is open.
+	counts bool
+	// open are the open incidents that have to do with the prefix, general those that have to do with no prefix.
+	open, general []detector.Incident
 }
 
 // explain judges one announcement.
 func (x *explainer) explain(v *collector.Vantage, p netip.Prefix, a *route.Attrs) ExplainedCase {
 	c := detector.NewCase(x.rules, x.vrps, v, p, a)
 	out := ExplainedCase{
-		Prefix: p, ASPath: a.Path.String(), Communities: a.CommunityStrings(), Scope: v.Scope.String(), Vantages: []string{}, Notes: []string{},
+		Prefix: p, ASPath: a.Path.String(), Communities: a.CommunityStrings(), Scope: v.Scope.String(), Role: orNull(v.Role.String()), Vantages: []string{}, Notes: []string{},
 		RPKI: shownRPKI{State: c.RPKI.State.String(), Reason: orNull(c.RPKI.Reason)}, RPKISays: c.RPKI.Explain(p, c.Origin),
 		Incidents: []ExplainedOf{}, Others: []ExplainedNot{},
 	}
@@ -184,7 +188,7 @@ func (x *explainer) found(c *detector.Case, o detector.Opinion) ExplainedOf {
 		is := x.holding(o.Found.Key)
 		h = &is
 	}
-	out.Opens = opens(x.rules.Confirm, c.Vantage.Scope, h)
+	out.Opens = opens(x.rules.Confirm, c.Vantage.Scope, h, x.counts)
 	if h != nil && h.Open != nil {
 		out.Incident = &h.Open.ID
 	}
@@ -200,7 +204,7 @@ func (x *explainer) found(c *detector.Case, o detector.Opinion) ExplainedOf {
 }
 
 // opens says what it takes for an incident to open, or that it is open. Without a daemon nothing is known of what stands already.
-func opens(c rules.Confirm, scope collector.Scope, h *detector.Holding) string {
+func opens(c rules.Confirm, scope collector.Scope, h *detector.Holding, counts bool) string {
 	need, have := max(c.Vantages, 1), 0
 	if scope == collector.External {
 		need = max(c.External, 1)
@@ -224,7 +228,7 @@ func opens(c rules.Confirm, scope collector.Scope, h *detector.Holding) string {
 	if need == 1 {
 		says = fmt.Sprintf("opens as soon as one %s vantage shows it", scope)
 	}
-	if h != nil {
+	if h != nil && counts {
 		says += fmt.Sprintf("; %d do now", have)
 	}
 	return says
@@ -264,6 +268,13 @@ var conditionReasons = map[detector.Kind]string{
 	detector.FeedLost:           "it is about feeds",
 	detector.PrefixLimit:        "it is about feeds",
 	detector.StaleVantage:       "it compares all vantages",
+	detector.Storm:              "it counts all incidents",
+	detector.SinkFailed:         "it is about who is told",
+	detector.RPKIStale:          "it is about the sources of VRPs",
+	detector.RPKIAnchorDrop:     "it is about the sources of VRPs",
+	detector.ROAChanged:         "it compares the VRPs with those before",
+	detector.ROAExpiring:        "it is about VRPs, announced or not",
+	detector.ROAMissing:         "it is about VRPs, announced or not",
 }
 
 // conditions lists the kinds that no single announcement shows.
@@ -275,7 +286,7 @@ func (x *explainer) conditions() []ExplainedNot {
 			not += ": " + why
 		}
 		one := ExplainedNot{Kind: k, Not: not}
-		for _, i := range x.open {
+		for _, i := range slices.Concat(x.general, x.open) {
 			if i.Kind == k {
 				one.Incident = &i.ID
 			}

@@ -7,77 +7,19 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"anywatch/cmd/internal/config"
-	"anywatch/collector"
 	"anywatch/collector/route"
 	"anywatch/detector"
 	"anywatch/rpki"
 )
 
-// explainPath is where the daemon says what it makes of an announcement: ?prefix=…&path=…&community=…&scope=…&next_hop=…, or of those that it
-// holds, with the prefix alone.
+// explainPath is where the daemon says what it makes of an announcement: ?prefix=…&path=…&community=…&scope=…&role=…&otc=…&next_hop=…,
+// or of those that it holds, with the prefix alone.
 const explainPath = "/api/v1/explain"
-
-// Question is an announcement that nobody made, or with Held those that a daemon holds.
-type Question struct {
-	Prefix  netip.Prefix
-	Held    bool
-	Path    string
-	Scope   string // external or internal
-	NextHop string
-	// Communities are standard and large ones.
-	Communities []string
-}
-
-// announcement makes the attributes of what is asked about.
-func (q Question) announcement() (*route.Attrs, collector.Scope, error) {
-	a := &route.Attrs{}
-	var err error
-	if a.Path, err = route.ParsePath(q.Path); err != nil {
-		return nil, 0, fmt.Errorf("--path: %w", err)
-	}
-	if q.NextHop != "" {
-		if a.NextHop, err = netip.ParseAddr(q.NextHop); err != nil {
-			return nil, 0, fmt.Errorf("--next-hop %q: it is an address, as 10.0.0.1", q.NextHop)
-		}
-	}
-	for _, text := range q.Communities {
-		if strings.Count(text, ":") == 2 {
-			c, err := route.ParseLargeCommunity(text)
-			if err != nil {
-				return nil, 0, fmt.Errorf("--community: %w", err)
-			}
-			a.Large = append(a.Large, c)
-			continue
-		}
-		c, err := route.ParseCommunity(text)
-		if err != nil {
-			return nil, 0, fmt.Errorf("--community: %w", err)
-		}
-		a.Communities = append(a.Communities, c)
-	}
-	switch q.Scope {
-	case "internal":
-		return a, collector.Internal, nil
-	case "external", "":
-		return a, collector.External, nil
-	}
-	return nil, 0, fmt.Errorf("--scope %q: it is external or internal", q.Scope)
-}
-
-// vantage is one that nobody has: an empty path there is our own.
-func (q Question) vantage(asns []route.ASN, scope collector.Scope, path route.Path) *collector.Vantage {
-	v := &collector.Vantage{Key: collector.Key{Source: "hypothetical", PeerAS: asns[0]}, Local: asns[0], Scope: scope}
-	if len(path) > 0 && path[0].Kind == route.Sequence && scope == collector.External {
-		v.PeerAS = path[0].ASNs[0]
-	}
-	return v
-}
 
 // ExplainedBasis is what a daemon judges a prefix by.
 type ExplainedBasis struct {
@@ -103,14 +45,11 @@ type basisASPA struct {
 
 // basisOfIncident is an open incident in short.
 type basisOfIncident struct {
-	ID           string        `json:"id"`
-	Kind         detector.Kind `json:"kind"`
-	Prefix       *netip.Prefix `json:"prefix"`
-	Site         *string       `json:"site"`
-	Origin       *route.ASN    `json:"origin"`
-	Opened       time.Time     `json:"opened"`
-	Acknowledged *string       `json:"acknowledged"`
-	Silenced     *string       `json:"silenced"`
+	ID           string    `json:"id"`
+	Key          string    `json:"key"` // what makes it the same incident
+	Opened       time.Time `json:"opened"`
+	Acknowledged *string   `json:"acknowledged"`
+	Silenced     *string   `json:"silenced"`
 }
 
 // explainBasis takes of a table what the judgement of a prefix and a path needs.
@@ -136,7 +75,7 @@ func explainBasis(t *rpki.Table, p netip.Prefix, path route.Path, open []detecto
 		}
 	}
 	for _, i := range open {
-		out.Open = append(out.Open, basisOfIncident{i.ID, i.Kind, i.Prefix, i.Site, i.Origin, i.Opened, i.Acknowledged, i.Silenced})
+		out.Open = append(out.Open, basisOfIncident{i.ID, i.Key, i.Opened, i.Acknowledged, i.Silenced})
 	}
 	return out
 }
@@ -172,9 +111,8 @@ func (b *ExplainedBasis) says(now time.Time) string {
 // holding finds among the open incidents the one that a finding would be.
 func (b *ExplainedBasis) holding(k detector.Key) (h detector.Holding) {
 	for _, i := range b.Open {
-		samePrefix := i.Prefix != nil && *i.Prefix == k.Prefix || i.Prefix == nil && !k.Prefix.IsValid()
-		if i.Kind == k.Kind && samePrefix && orZero(i.Site) == k.Site && (k.AS == 0 || i.Origin == nil || *i.Origin == k.AS) {
-			h.Open = &detector.Incident{ID: i.ID, Kind: i.Kind, Opened: i.Opened, Acknowledged: i.Acknowledged, Silenced: i.Silenced}
+		if i.Key == k.String() {
+			h.Open = &detector.Incident{ID: i.ID, Kind: k.Kind, Opened: i.Opened, Acknowledged: i.Acknowledged, Silenced: i.Silenced}
 		}
 	}
 	return h
@@ -182,15 +120,10 @@ func (b *ExplainedBasis) holding(k detector.Key) (h detector.Holding) {
 
 // serveExplain answers GET /api/v1/explain. It changes nothing.
 func (d *Daemon) serveExplain(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	p, err := route.ParsePrefix(query.Get("prefix"))
+	q, err := questionOf(r.URL.Query())
 	if err != nil {
-		refuse(w, http.StatusBadRequest, "prefix="+err.Error())
+		refuse(w, http.StatusBadRequest, err.Error())
 		return
-	}
-	q := Question{Prefix: p, Path: query.Get("path"), Scope: query.Get("scope"), NextHop: query.Get("next_hop"), Communities: query["community"], Held: true}
-	for _, name := range []string{"path", "scope", "next_hop", "community"} {
-		q.Held = q.Held && !query.Has(name)
 	}
 	out, err := d.explain(q)
 	switch {
@@ -211,11 +144,11 @@ func (d *Daemon) explain(q Question) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := explainer{config: d.configuration(), now: d.now()}
+	x := explainer{config: d.configuration(), now: d.now(), counts: true}
 	var shown []detector.Shown
 	d.owner.ask(func(e *detector.Engine) {
 		x.rules, x.vrps = e.Basis()
-		x.open = around(e.Open(), q.Prefix)
+		x.open, x.general = around(e.Open(), q.Prefix)
 		if q.Held {
 			shown = e.SnapshotAround(q.Prefix)
 		}
@@ -228,7 +161,7 @@ func (d *Daemon) explain(q Question) (*Explanation, error) {
 		return h
 	}
 	out := x.begin(q)
-	state := fmt.Sprintf("the daemon: %d incidents about this are open", len(x.open))
+	state := "the daemon's: " + openIncidents(len(x.open)) + " about this"
 	out.Configuration, out.State = "the daemon's, in force", &state
 	out.Basis = explainBasis(x.vrps, q.Prefix, attrs.Path, x.open)
 	out.VRPs = "the daemon's: " + out.Basis.says(x.now)
@@ -244,14 +177,27 @@ func (x *explainer) begin(q Question) *Explanation {
 	return &Explanation{Time: x.now.UTC(), Prefix: q.Prefix, Hypothetical: !q.Held, Routes: []ExplainedCase{}, Conditions: x.conditions()}
 }
 
-// around picks the incidents that have to do with a prefix.
-func around(open []detector.Incident, p netip.Prefix) (out []detector.Incident) {
+func openIncidents(n int) string {
+	switch n {
+	case 0:
+		return "no incident is open"
+	case 1:
+		return "one incident is open"
+	}
+	return fmt.Sprintf("%d incidents are open", n)
+}
+
+// around picks the incidents that have to do with a prefix, and those that have to do with none.
+func around(open []detector.Incident, p netip.Prefix) (about, general []detector.Incident) {
 	for _, i := range open {
-		if i.Prefix != nil && i.Prefix.Overlaps(p) || i.Watched != nil && i.Watched.Overlaps(p) || slices.ContainsFunc(i.Prefixes, p.Overlaps) {
-			out = append(out, i)
+		switch {
+		case i.Prefix == nil && i.Watched == nil && len(i.Prefixes) == 0:
+			general = append(general, i)
+		case i.Prefix != nil && i.Prefix.Overlaps(p) || i.Watched != nil && i.Watched.Overlaps(p) || slices.ContainsFunc(i.Prefixes, p.Overlaps):
+			about = append(about, i)
 		}
 	}
-	return out
+	return about, general
 }
 
 // held judges each route that is held. Those of which the same is said are told together, by the first of them.
@@ -289,7 +235,7 @@ func (x *explainer) held(out *Explanation, shown []detector.Shown) {
 // sameness is equal for announcements of which the same is said, but for the way that they took.
 func (c *ExplainedCase) sameness() string {
 	var b strings.Builder
-	fmt.Fprintln(&b, c.Prefix, c.Scope, c.Stale, c.RPKISays, orZero(c.Site), orZero(c.SiteSays), c.Notes)
+	fmt.Fprintln(&b, c.Prefix, c.Scope, orZero(c.Role), c.Stale, c.RPKISays, orZero(c.Site), orZero(c.SiteSays), c.Notes)
 	for _, o := range c.Incidents {
 		fmt.Fprintln(&b, o.Kind, o.Severity, o.Summary, o.Incident != nil)
 	}
@@ -325,6 +271,7 @@ func Explain(ctx context.Context, c *config.Config, file, daemon string, q Quest
 		}
 		x.holding = asked.Basis.holding
 		own = x.begin(q)
+		own.Conditions = asked.Conditions
 		own.VRPs, own.State = "of the daemon at "+redacted(daemon)+": "+asked.Basis.says(now), asked.State
 	}
 	own.Configuration = file
@@ -347,17 +294,6 @@ func fileVRPs(c *config.Config, t *rpki.Table, now time.Time) string {
 
 // AskExplain asks a daemon what it makes of an announcement.
 func AskExplain(ctx context.Context, daemon string, q Question) (*Explanation, error) {
-	query := url.Values{"prefix": {q.Prefix.String()}}
-	if !q.Held {
-		query.Set("path", q.Path)
-		query.Set("scope", q.Scope)
-		for _, c := range q.Communities {
-			query.Add("community", c)
-		}
-		if q.NextHop != "" {
-			query.Set("next_hop", q.NextHop)
-		}
-	}
 	out := new(Explanation)
-	return out, askJSON(ctx, daemon, explainPath, query, out)
+	return out, askJSON(ctx, daemon, explainPath, q.query(), out)
 }

@@ -34,6 +34,8 @@ type Summary struct {
 	archive.Stats
 	// Incidents counts incidents by kind, each once however often it was reopened.
 	Incidents map[detector.Kind]int
+	// Failed are the rules of the configuration that failed on routes.
+	Failed []RuleFailure
 }
 
 // Run reads the inputs. The clock of detection moves by the times in them.
@@ -64,6 +66,7 @@ func (r Replay) Run(ctx context.Context) (Summary, error) {
 	if err == nil && r.Tail > 0 {
 		engine.Advance(engine.Clock().Add(r.Tail))
 	}
+	sum.Failed = ruleFailures(set)
 	if err == nil && r.Done != nil {
 		r.Done(engine)
 	}
