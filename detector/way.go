@@ -115,6 +115,9 @@ func (c *Case) courses() *courses {
 		k.leak = lock
 	}
 	k.forged = c.impossible()
+	if k.forged.found && k.leak.found && k.forged.as == k.leak.as {
+		k.leak = fine("the path is a forged one")
+	}
 	return k
 }
 
