@@ -77,7 +77,7 @@ func forgedOrigin() []Step {
 	forged := Expected{Kind: "unexpected-upstream", Prefix: AnycastV4, Origin: OurASN, Severity: "warning"}
 	return []Step{{
 		At:       11 * time.Second,
-		Title:    "AS64511 has learnt: it announces 192.0.2.0/24 with AS64500 as origin, behind its own. That is RPKI-valid.",
+		Title:    "AS64511 has learnt: it announces 192.0.2.0/24 with AS64500 as origin. That is RPKI-valid.",
 		Do:       func(ctx context.Context, n *Network) error { return n.ForgeOrigin(ctx) },
 		Expected: []Expected{opens(forged)},
 	}, endHijack(17*time.Second, AnycastV4, forged)}
@@ -141,7 +141,7 @@ func leak() []Step {
 	leaked := Expected{Kind: "route-leak", Prefix: AnycastV4, Origin: OurASN, Severity: "warning"}
 	return []Step{{
 		At:       48 * time.Second,
-		Title:    "AS64511 leaks: what it hears from AS64496, it passes on to AS64497, which prefers the route of its customer.",
+		Title:    "AS64511 leaks: it hands AS64497 what it has from AS64496, and AS64497 prefers customers.",
 		Do:       func(ctx context.Context, n *Network) error { return n.Leak(ctx) },
 		Expected: []Expected{opens(leaked)},
 	}, {
@@ -188,7 +188,7 @@ func flapStormAndBadROA() []Step {
 		Expected: []Expected{opens(flapping)},
 	}, calm(73*time.Second, "iad is calm. Its penalty halves within seconds here; in the wild that takes a quarter of an hour."), {
 		At:       74 * time.Second,
-		Title:    "Somebody tidies our ROA for 2001:db8:50::/44: maxLength 44 in place of 48. 2001:db8:53::/48 is longer.",
+		Title:    "Somebody tidies our ROA for 2001:db8:50::/44: maxLength is 44 now. Our /48 is longer.",
 		Do:       func(_ context.Context, n *Network) error { return n.SetROAs(ShortROAs()) },
 		Expected: []Expected{opens(worse), resolves(worse), opens(invalid)},
 	}, {
