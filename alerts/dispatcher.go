@@ -159,10 +159,10 @@ func (d *Dispatcher) pass(changes []detector.Change) {
 	defer d.mu.RUnlock()
 	var tell []Kept
 	var to []*worker
-	for _, c := range changes {
+	for n, c := range changes {
 		for _, w := range d.workers {
 			if w.hears(c) {
-				tell = append(tell, d.kept(w.name, c))
+				tell = append(tell, d.kept(w.name, c, n))
 				to = append(to, w)
 			}
 		}
@@ -173,8 +173,8 @@ func (d *Dispatcher) pass(changes []detector.Change) {
 	}
 }
 
-func (d *Dispatcher) kept(sink string, c detector.Change) Kept {
-	return Kept{Sink: sink, At: d.config.Clock.Now(), Change: c}
+func (d *Dispatcher) kept(sink string, c detector.Change, of int) Kept {
+	return Kept{Sink: sink, At: d.config.Clock.Now(), Change: c, Of: of}
 }
 
 // escalate tells a sink of an incident that it does not hear of by itself.
@@ -183,7 +183,7 @@ func (d *Dispatcher) escalate(to string, c detector.Change) {
 	defer d.mu.RUnlock()
 	for _, w := range d.workers {
 		if w.name == to && w.adopts(c) {
-			tell := []Kept{d.kept(to, c)}
+			tell := []Kept{d.kept(to, c, -1)}
 			d.config.Journal.Record(nil, tell)
 			w.offer(tell[0])
 		}

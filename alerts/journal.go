@@ -13,6 +13,8 @@ type Kept struct {
 	Sink   string
 	At     time.Time // since when it waits
 	Change detector.Change
+	// Of is the place of the change among those that are recorded together with it; -1 when it is not among them.
+	Of int
 }
 
 // Outcome is what became of something that a sink was to be told.

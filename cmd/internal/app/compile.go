@@ -10,7 +10,10 @@ import (
 )
 
 // Rules compiles what the configuration expects.
-func Rules(c *config.Config) *rules.Set {
+func Rules(c *config.Config) *rules.Set { return rulesWith(c, nil) }
+
+// rulesWith compiles what the configuration expects, with planned work that it does not know of.
+func rulesWith(c *config.Config, planned []rules.Maintenance) *rules.Set {
 	prefixes := make([]rules.Prefix, len(c.Prefixes))
 	for i, p := range c.Prefixes {
 		prefixes[i] = rules.Prefix{
@@ -26,7 +29,7 @@ func Rules(c *config.Config) *rules.Set {
 	limits := thresholds(c.Detect)
 	limits.RPKI = rules.RPKI{MaxAge: c.RPKI.MaxAge, ExpiryWarning: c.RPKI.ROAExpiryWarning}
 	return rules.New(rules.Config{
-		ASNs: c.ASNs, Prefixes: prefixes, Sites: sites(c.Sites), Maintenance: maintenance(c.Maintenance), Rules: ownRules(c.Rules), Thresholds: limits,
+		ASNs: c.ASNs, Prefixes: prefixes, Sites: sites(c.Sites), Maintenance: append(maintenance(c.Maintenance), planned...), Rules: ownRules(c.Rules), Thresholds: limits,
 		PeerLocks: peerLocks(c.PeerLocks), Neighbors: neighbors(c.Sources.BGP),
 	})
 }

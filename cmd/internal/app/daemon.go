@@ -15,6 +15,7 @@ import (
 	"anywatch/alerts"
 	"anywatch/cmd/internal/config"
 	"anywatch/cmd/internal/health"
+	"anywatch/cmd/internal/store"
 	"anywatch/collector"
 	"anywatch/collector/screen"
 	"anywatch/detector"
@@ -55,6 +56,9 @@ type Daemon struct {
 	web      *web
 	vantages *collector.Registry
 	flaps    *flapKeeper
+	store    *store.Store
+	hub      *hub
+	ending   chan struct{} // closed when the daemon ends
 
 	mu     sync.Mutex // guards what a reload changes
 	config *config.Config
@@ -72,22 +76,27 @@ func New(o Options) (_ *Daemon, err error) {
 	c := o.Config
 	set := Rules(c)
 	d := &Daemon{options: o, config: c, log: o.Log, now: o.Now, registry: prometheus.NewRegistry(), live: screen.NewLive(Watch(set)), queue: collector.NewQueue(queueSize), feedLog: newFeedLog(o.Now()),
-		vantages: collector.NewRegistry(), flaps: newFlapKeeper(c, o.Log)}
+		vantages: collector.NewRegistry(), hub: newHub(), ending: make(chan struct{})}
 	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if d.store, err = openStore(c, o.Log, d.now, d.registry, d.renewed); err != nil {
+		return nil, err
+	}
+	undo.add(func() { _ = d.store.Close() })
+	d.flaps = newFlapKeeper(d.store.State(flapsKept), o.Log)
 	if d.alerts, err = d.newDispatcher(c); err != nil {
 		return nil, err
 	}
 	if err = d.newKeeper(c); err != nil {
 		return nil, err
 	}
-	d.metrics = newMetrics(d.registry, d.keeper, d.now)
+	d.metrics = newMetrics(d.registry, d.keeper, d.now, d.log)
 	d.newEngine(set)
 	d.newHealth(c)
 	if d.feeds, err = newFeeds(c, d.deps()); err != nil {
 		return nil, err
 	}
 	undo.add(d.feeds.close)
-	if d.web, err = newWeb(c.Web.Listen, d.registry, d.ready, d.pages()); err != nil {
+	if d.web, err = newWeb(c.Web.Listen, d.registry, d.ready, d.pages(), d.orders()); err != nil {
 		return nil, err
 	}
 	d.metrics.reloadedAt(d.now(), true)
@@ -119,7 +128,8 @@ func (d *Daemon) newDispatcher(c *config.Config) (*alerts.Dispatcher, error) {
 	}
 	d.sinks = set
 	return alerts.New(alerts.Config{
-		Routes: append(routes, d.options.Sinks...), GroupWait: c.Alerts.GroupWait,
+		Routes: append(routes, d.options.Sinks...), GroupWait: c.Alerts.GroupWait, Repeat: c.Alerts.Repeat,
+		Journal: journal{d.store}, Trouble: d.sinkTrouble,
 		Log: d.log, Metrics: alerts.NewMetrics(d.registry),
 	})
 }
@@ -128,6 +138,7 @@ func (d *Daemon) newEngine(set *rules.Set) {
 	engine := detector.New(detector.Options{Rules: set, VRPs: d.keeper.Table(), Age: true, Emit: func(c detector.Change) {
 		d.metrics.changed(c)
 		d.logChange(c)
+		d.hub.tell(c)
 		d.alerts.Handle(c)
 	}})
 	d.owner = newOwner(engine, d.queue, d.now)
@@ -153,6 +164,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
 	var engine, rest sync.WaitGroup
 	d.flaps.restore(d.owner.engine, d.vantages, d.now())
+	d.restore(ctx)
+	if planned := d.planned(ctx); len(planned) > 0 {
+		d.owner.engine.SetRules(rulesWith(d.options.Config, planned), d.now())
+	}
 	engine.Go(func() { d.owner.run(engineCtx) })
 	engine.Go(func() { _ = d.alerts.Run(engineCtx) })
 	rest.Go(func() {
@@ -160,6 +175,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 			cancel(fmt.Errorf("web server: %w", err))
 		}
 	})
+	if err := d.listen(ctx); err != nil {
+		d.log.Error("silences can't be read; nothing is silenced", "error", err)
+	}
 	rest.Go(func() { d.observe(ctx) })
 	rest.Go(func() { d.flaps.run(ctx, d.takeFlaps) })
 	rest.Go(func() { d.health.Run(ctx) })
@@ -168,12 +186,16 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.log.Info("anywatch runs", "prefixes", len(c.Prefixes), "sites", len(c.Sites), "vrps", d.describeVRPs(), "web", d.web.listener.Addr().String())
 	d.feeds.run(ctx, d.feedLog.into(d.queue)) // returns when all sources have ended
 	<-ctx.Done()
+	close(d.ending)
 	rest.Wait()
 	d.closeAlerts(ctx)
 	stopEngine()
 	engine.Wait()
 	d.flaps.save(d.owner.engine.FlapState()) // nobody else has the engine any more
 	d.sinks.close(nil, d.log)
+	if err := d.store.Close(); err != nil {
+		d.log.Error("not everything could be written to the store before the end", "error", err)
+	}
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
 	}

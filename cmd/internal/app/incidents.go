@@ -19,10 +19,16 @@ const incidentsPath = "/api/v1/incidents"
 type Incidents struct {
 	Time      time.Time           `json:"time"`
 	Incidents []detector.Incident `json:"incidents"`
+	// Next goes into ?after= for the next page of the history; "" says that there is none.
+	Next string `json:"next,omitempty"`
 }
 
-// serveIncidents answers GET /api/v1/incidents.
+// serveIncidents answers GET /api/v1/incidents: those that are open, as the detector has them, or with ?state= what the history has.
 func (d *Daemon) serveIncidents(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Has("state") {
+		d.formerly(w, r)
+		return
+	}
 	kinds := r.URL.Query()["kind"]
 	out := Incidents{Time: d.now().UTC(), Incidents: []detector.Incident{}}
 	d.owner.ask(func(e *detector.Engine) {

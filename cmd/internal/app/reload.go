@@ -16,7 +16,7 @@ func (d *Daemon) Reload(ctx context.Context, c *config.Config) (err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	defer func() { d.metrics.reloadedAt(d.now(), err == nil) }()
-	set := Rules(c)
+	set := rulesWith(c, d.planned(ctx))
 	routes, kept, err := d.sinks.routes(c, d.log)
 	if err != nil {
 		return err
@@ -41,12 +41,14 @@ func (d *Daemon) Reload(ctx context.Context, c *config.Config) (err error) {
 	old := d.config
 	d.config, d.sinks = c, kept
 	d.live.Swap(Watch(set))
-	d.flaps.follow(c)
 	d.owner.ask(func(e *detector.Engine) { e.SetRules(set, d.now()) })
 	d.health.Set(checks(c))
 	d.keeper.Apply(vrps)
 	if grew(Rules(old), set) {
 		d.feeds.refresh(ctx)
+	}
+	if old.Store != c.Store {
+		d.log.Warn("store changed; it takes effect with the next start", "now", old.Store.URL.String(), "then", c.Store.URL.String())
 	}
 	if old.Web.Listen != c.Web.Listen {
 		d.log.Warn("web.listen changed; it takes effect with the next start", "now", old.Web.Listen, "then", c.Web.Listen)

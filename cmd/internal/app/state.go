@@ -3,17 +3,11 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
-	"anywatch/cmd/internal/config"
 	"anywatch/collector"
 	"anywatch/detector"
 )
@@ -30,132 +24,30 @@ type State interface {
 	String() string
 }
 
-// stateFile keeps a state in a file, which only its owner may read.
-type stateFile struct{ path string }
-
-// String gives the path.
-func (f stateFile) String() string { return f.path }
-
-// Load reads the file.
-func (f stateFile) Load() ([]byte, error) {
-	b, err := os.ReadFile(f.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return b, err
-}
-
-// Save writes another file beside it, and puts it in its place when it is on the disk.
-func (f stateFile) Save(b []byte) error {
-	next := f.path + ".new"
-	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a run that was killed
-		return err
-	}
-	if err := writeNew(next, b); err != nil {
-		return errors.Join(err, removed(next))
-	}
-	if err := os.Rename(next, f.path); err != nil {
-		return errors.Join(err, removed(next))
-	}
-	return syncFolder(filepath.Dir(f.path))
-}
-
-// Reject renames the file; one that was rejected before gives way.
-func (f stateFile) Reject() (string, error) {
-	broken := f.path + ".broken"
-	return broken, os.Rename(f.path, broken)
-}
-
-// writeNew writes a file that must not be there yet, and waits until the disk has it.
-func writeNew(path string, b []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// removed removes what is left of a file; none at all is as good.
-func removed(path string) error {
-	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-// syncFolder makes a change of name last.
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// flapsKept is where penalties are kept beside the database, and how often.
+// Where penalties are kept in the store, and how often.
 const (
-	flapsKept      = "flaps.json"
+	flapsKept      = "flaps"
 	flapsKeptEvery = time.Minute
 )
-
-// flapState gives the place where a configuration keeps the penalties of flaps, or says why there is none. The default of store.url alone makes no
-// files: whoever wants something kept says so.
-func flapState(c *config.Config) (State, string) {
-	given := slices.ContainsFunc(config.Unused(c), func(n config.Notice) bool { return n.Key == "store" })
-	switch {
-	case !given:
-		return nil, `the configuration has no store; with store: {url: "sqlite:anywatch.db"} they are kept beside that file`
-	case c.Store.Database.IsZero():
-		return nil, "they are kept beside an sqlite: store, and store.url names none"
-	}
-	return stateFile{filepath.Join(filepath.Dir(c.Store.Database.Path), flapsKept)}, ""
-}
 
 // flapKeeper carries the penalties of flaps from one run of the daemon to the next.
 type flapKeeper struct {
 	log *slog.Logger
 
 	mu     sync.Mutex
-	state  State  // nil: nothing is kept
-	why    string // then, why
-	failed bool   // the last attempt to save failed, and the log says so
-	empty  bool   // what was saved last says nothing, or nothing was saved yet
+	state  State // nil: what was kept before is in the way, and nothing is kept
+	failed bool  // the last attempt to save failed, and the log says so
+	empty  bool  // what was saved last says nothing, or nothing was saved yet
 }
 
-func newFlapKeeper(c *config.Config, log *slog.Logger) *flapKeeper {
-	k := &flapKeeper{log: log, empty: true}
-	k.state, k.why = flapState(c)
-	return k
-}
-
-// follow keeps penalties where another configuration says from now on.
-func (k *flapKeeper) follow(c *config.Config) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	state, why := flapState(c)
-	if state == k.state && why == k.why {
-		return
-	}
-	k.state, k.why, k.failed, k.empty = state, why, false, true
-	k.sayWhere()
-}
-
-// sayWhere says once that nothing is kept.
-func (k *flapKeeper) sayWhere() {
-	if k.state == nil {
-		k.log.Info("penalties of flaps are not kept over a restart", "why", k.why)
-	}
+func newFlapKeeper(state State, log *slog.Logger) *flapKeeper {
+	return &flapKeeper{log: log, state: state, empty: true}
 }
 
 // restore gives an engine what the run before has kept. Whatever is wrong with that is said, and keeps nobody from starting.
 func (k *flapKeeper) restore(e *detector.Engine, vantages *collector.Registry, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.sayWhere()
-	if k.state == nil {
-		return
-	}
 	b, err := k.state.Load()
 	if b == nil && err == nil {
 		return
@@ -182,7 +74,7 @@ func (k *flapKeeper) reject(why error) {
 	if err != nil {
 		k.log.Error("the penalties of flaps that were kept can't be used, nor put aside; none are kept until that is mended and the daemon started again",
 			"file", k.state.String(), "why", why, "error", err)
-		k.state, k.why = nil, "what was kept before can't be put aside"
+		k.state = nil
 		return
 	}
 	k.log.Error("the penalties of flaps that were kept can't be used; they are counted anew", "file", k.state.String(), "why", why, "kept_as", aside)

@@ -7,9 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -103,75 +100,6 @@ func restored(k *flapKeeper, c *config.Config) *detector.Engine {
 	return e
 }
 
-// Where penalties are kept follows from the store, and the default of store.url makes no files.
-func TestWhereFlapsAreKept(t *testing.T) {
-	base := strings.Split(withStore, "store:")[0]
-	for _, tt := range []struct{ store, path, why string }{
-		{`store: {url: "sqlite:data/anywatch.db"}`, "dir/data/flaps.json", ""},
-		{`store: {url: "sqlite:/var/lib/anywatch/history.db"}`, "/var/lib/anywatch/flaps.json", ""},
-		{"store: {keep: 30d}", "dir/flaps.json", ""},
-		{"", "", "has no store"},
-		{"store: {url: postgres://anywatch@127.0.0.1/db}", "", "names none"},
-	} {
-		state, why := flapState(parsed(t, base+tt.store+"\n", "dir"))
-		if tt.path == "" && (state != nil || !strings.Contains(why, tt.why)) || tt.path != "" && (state != State(stateFile{tt.path}) || why != "") {
-			t.Errorf("%s: %v, %q", tt.store, state, why)
-		}
-	}
-}
-
-// A file is replaced whole, only its owner may read it, and nothing is left beside it.
-func TestStateFile(t *testing.T) {
-	dir := t.TempDir()
-	f := stateFile{filepath.Join(dir, "flaps.json")}
-	if b, err := f.Load(); b != nil || err != nil {
-		t.Errorf("before anything was saved: %q, %v", b, err)
-	}
-	if err := os.WriteFile(f.path+".new", []byte("half a st"), 0o644); err != nil { // of a run that was killed
-		t.Fatal(err)
-	}
-	for _, text := range []string{"one", "two, which is longer", "3"} {
-		if err := f.Save([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		if b, err := f.Load(); string(b) != text || err != nil {
-			t.Errorf("saved %q, loaded %q: %v", text, b, err)
-		}
-	}
-	names := func() (out []string) {
-		list, err := os.ReadDir(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range list {
-			out = append(out, e.Name())
-		}
-		return out
-	}
-	info, err := os.Stat(f.path)
-	if err != nil || info.Mode() != 0o600 || !slices.Equal(names(), []string{"flaps.json"}) {
-		t.Errorf("%v, %v, %v", info.Mode(), names(), err)
-	}
-	if err := os.MkdirAll(filepath.Join(f.path+".new", "full"), 0o700); err != nil { // what is in the way stays, and so does what was saved
-		t.Fatal(err)
-	}
-	if err := f.Save([]byte("4")); err == nil {
-		t.Error("saved over a folder")
-	}
-	if b, err := f.Load(); string(b) != "3" || err != nil {
-		t.Errorf("after a failure: %q, %v", b, err)
-	}
-	if err := (stateFile{filepath.Join(dir, "nowhere", "flaps.json")}).Save(nil); err == nil {
-		t.Error("saved in a folder that there is not")
-	}
-	if aside, err := f.Reject(); err != nil || aside != f.path+".broken" {
-		t.Errorf("rejected to %s: %v", aside, err)
-	}
-	if b, err := f.Load(); b != nil || err != nil {
-		t.Errorf("after it was rejected: %q, %v", b, err)
-	}
-}
-
 // A state that is half-written, can't be read, or is of a newer version is put aside and said, and the engine begins anew.
 func TestBrokenState(t *testing.T) {
 	c := parsed(t, withStore, t.TempDir())
@@ -181,30 +109,22 @@ func TestBrokenState(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name, says string
-		write      func(path string) error
+		shelf      *shelf
 	}{
-		{"half-written", "can't be used; they are counted anew", func(p string) error { return os.WriteFile(p, whole[:len(whole)/2], 0o600) }},
-		{"empty", "this is no state of flaps", func(p string) error { return os.WriteFile(p, nil, 0o600) }},
-		{"newer", "a newer program wrote it", func(p string) error {
-			return os.WriteFile(p, bytes.Replace(whole, []byte(`"version":1`), []byte(`"version":9`), 1), 0o600)
-		}},
-		{"unreadable", "is a directory", func(p string) error { return os.Mkdir(p, 0o700) }},
+		{"half-written", "can't be used; they are counted anew", &shelf{kept: whole[:len(whole)/2]}},
+		{"empty", "this is no state of flaps", &shelf{kept: []byte{}}},
+		{"newer", "a newer program wrote it", &shelf{kept: bytes.Replace(whole, []byte(`"version":1`), []byte(`"version":9`), 1)}},
+		{"unreadable", "input/output error", &shelf{load: errors.New("input/output error")}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := stateFile{filepath.Join(t.TempDir(), "flaps.json")}
-			if err := tt.write(f.path); err != nil {
-				t.Fatal(err)
-			}
-			k, log := keeperOf(f)
+			k, log := keeperOf(tt.shelf)
 			if e := restored(k, c); len(e.FlapHistory()) != 0 {
 				t.Errorf("restored %v", e.FlapHistory())
 			}
-			if !strings.Contains(log.String(), tt.says) || !strings.Contains(log.String(), f.path+".broken") {
+			if !strings.Contains(log.String(), tt.says) || !strings.Contains(log.String(), "kept_as=") {
 				t.Errorf("said: %s", log)
 			}
-			if _, err := os.Stat(f.path + ".broken"); err != nil {
-				t.Error(err)
-			}
+			tt.shelf.load = nil
 			k.save(flapping(c, 1).FlapState())
 			if e := restored(k, c); len(e.FlapHistory()) != 1 {
 				t.Errorf("what was saved then is not restored: %s", log)
@@ -279,23 +199,4 @@ func TestStateIsSavedEveryMinute(t *testing.T) {
 			t.Errorf("said: %s", said)
 		}
 	})
-}
-
-// A reload may name another place.
-func TestStateFollowsTheConfiguration(t *testing.T) {
-	dir := t.TempDir()
-	c := parsed(t, strings.Replace(withStore, "data/", "", 1), dir)
-	log := new(bytes.Buffer)
-	k := newFlapKeeper(parsed(t, strings.Split(withStore, "store:")[0], dir), slog.New(slog.NewTextHandler(log, nil)))
-	restored(k, c)
-	k.save(flapping(c, 1).FlapState())
-	k.follow(c)
-	k.follow(c)
-	k.save(flapping(c, 1).FlapState())
-	if b, err := (stateFile{filepath.Join(dir, "flaps.json")}).Load(); err != nil || !bytes.Contains(b, []byte("192.0.2.0/24")) {
-		t.Errorf("kept %q: %v", b, err)
-	}
-	if n := strings.Count(log.String(), "are not kept over a restart"); n != 1 || !strings.Contains(log.String(), "has no store") {
-		t.Errorf("said: %s", log)
-	}
 }

@@ -20,7 +20,7 @@ type web struct {
 	server   *http.Server
 }
 
-func newWeb(listen string, reg *prometheus.Registry, ready func() (bool, string), pages map[string]http.HandlerFunc) (*web, error) {
+func newWeb(listen string, reg *prometheus.Registry, ready func() (bool, string), pages, orders map[string]http.HandlerFunc) (*web, error) {
 	if !loopback(listen) {
 		return nil, fmt.Errorf("web.listen: %s is beyond loopback, and this version asks nobody for a password; listen on 127.0.0.1 and put a proxy in front", listen)
 	}
@@ -41,7 +41,11 @@ func newWeb(listen string, reg *prometheus.Registry, ready func() (bool, string)
 	for path, page := range pages {
 		mux.HandleFunc("GET "+path, page)
 	}
-	return &web{listener: l, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
+	for pattern, order := range orders {
+		mux.HandleFunc(pattern, order)
+	}
+	// No page of somebody else's may have a browser order anything here.
+	return &web{listener: l, server: &http.Server{Handler: http.NewCrossOriginProtection().Handler(mux), ReadHeaderTimeout: 5 * time.Second}}, nil
 }
 
 // run serves until ctx ends.
