@@ -33,7 +33,9 @@ func (s *Store) connect(ctx context.Context) error {
 	if s.config.ReadOnly {
 		err = readable(ctx, c, all)
 	} else if err = migrate(ctx, s.dialect, c, all); err == nil {
-		err = s.beginRun(ctx, c)
+		if err = s.dialect.furnish(ctx, c); err == nil {
+			err = s.beginRun(ctx, c)
+		}
 	}
 	if err != nil {
 		return errors.Join(s.dialect.clean(fmt.Errorf("store: %s: %w", s.dialect, err)), c.close())

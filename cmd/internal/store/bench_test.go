@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -11,11 +10,16 @@ import (
 	"anywatch/detector"
 )
 
-func benchStore(b *testing.B) *Store {
-	s, err := Open(b.Context(), Config{URL: "sqlite:" + filepath.Join(b.TempDir(), "bench.db")})
-	check(b, err)
-	b.Cleanup(func() { check(b, s.Close()) })
-	return s
+// benchAll measures on every kind of database.
+func benchAll(b *testing.B, f func(b *testing.B, s *Store)) {
+	for _, d := range databases() {
+		b.Run(d.name, func(b *testing.B) {
+			s, err := Open(b.Context(), Config{URL: d.address(b)})
+			check(b, err)
+			b.Cleanup(func() { check(b, s.Close()) })
+			f(b, s)
+		})
+	}
 }
 
 func oneFinding(n int) *Batch {
@@ -25,8 +29,9 @@ func oneFinding(n int) *Batch {
 }
 
 // BenchmarkRecord is one change with three notifications, waited for until it is on the disk, one after the other.
-func BenchmarkRecord(b *testing.B) {
-	s := benchStore(b)
+func BenchmarkRecord(b *testing.B) { benchAll(b, benchRecord) }
+
+func benchRecord(b *testing.B, s *Store) {
 	var each []time.Duration
 	for n := 0; b.Loop(); n++ {
 		began := time.Now()
@@ -39,8 +44,9 @@ func BenchmarkRecord(b *testing.B) {
 }
 
 // BenchmarkStorm gives findings without waiting for each: what comes amid a commit goes into the next.
-func BenchmarkStorm(b *testing.B) {
-	s := benchStore(b)
+func BenchmarkStorm(b *testing.B) { benchAll(b, benchStorm) }
+
+func benchStorm(b *testing.B, s *Store) {
 	var wg sync.WaitGroup
 	for n := 0; b.Loop(); n++ {
 		wg.Add(1)
@@ -59,8 +65,9 @@ func BenchmarkStorm(b *testing.B) {
 }
 
 // BenchmarkList asks for 50 incidents of 100,000.
-func BenchmarkList(b *testing.B) {
-	s := benchStore(b)
+func BenchmarkList(b *testing.B) { benchAll(b, benchList) }
+
+func benchList(b *testing.B, s *Store) {
 	for n := 0; n < 100_000; n += 1000 {
 		batch := new(Batch)
 		for i := n; i < n+1000; i++ {
@@ -74,9 +81,14 @@ func BenchmarkList(b *testing.B) {
 		}
 		check(b, s.Record(b.Context(), batch))
 	}
+	began := time.Now()
+	s.readTexts(b.Context())
+	b.Logf("100,000 summaries were read in %v", time.Since(began))
 	for name, f := range map[string]Filter{
 		"all": {}, "open": {States: []string{"open"}}, "critical": {Severity: detector.Critical}, "site": {Sites: []string{"site7"}},
-		"kind": {Kinds: []detector.Kind{detector.SubprefixHijack}}, "prefix": {Prefix: pfx("10.0.7.0/24"), Match: Within}, "text": {Text: "10.1.100.7/32"},
+		"kind": {Kinds: []detector.Kind{detector.SubprefixHijack}}, "prefix": {Prefix: pfx("10.0.7.0/24"), Match: Within},
+		"prefix-all": {Prefix: pfx("10.0.0.0/8"), Match: Within}, "prefix-covering": {Prefix: pfx("10.0.7.9/32"), Match: Covering}, "text": {Text: "10.1.100.7/32"}, "text-all": {Text: "as64666"},
+		"text-short": {Text: ".7"}, "text-none": {Text: "10.1.100.7/33"}, "open-critical-site": {States: []string{"open"}, Severity: detector.Critical, Sites: []string{"site0"}},
 		"open-warning-site": {States: []string{"open"}, Severity: detector.Warning, Sites: []string{"site0"}},
 	} {
 		b.Run(name, func(b *testing.B) {

@@ -18,10 +18,10 @@ import (
 // database is one that the tests run on: address makes the URL of an empty one.
 type database struct {
 	name    string
-	address func(t *testing.T) string
+	address func(t testing.TB) string
 }
 
-var sqliteDatabase = database{"sqlite", func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "any watch.db") }}
+var sqliteDatabase = database{"sqlite", func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "any watch.db") }}
 
 // onAll runs a test on every kind of database.
 func onAll(t *testing.T, f func(t *testing.T, address string)) {

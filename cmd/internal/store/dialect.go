@@ -30,6 +30,15 @@ type dialect interface {
 	// check looks through the database for faults, for a short time; taken tells that the file is not the one that was opened.
 	check(ctx context.Context, c *conns) error
 	taken() error
+	// furnish makes what only serves to find things faster, and could be made again from the rest.
+	furnish(ctx context.Context, c *conns) error
+	// like is the operator that compares with a pattern whatever the case; texts gives a query for the numbers of all incidents whose summary may
+	// contain a text, which takes a limit as its last argument, or "" when the database needs no such help.
+	like() string
+	texts(plain string) (find string, args []any)
+	// unread tells that summaries lack in the index of texts; read adds some of them, in the writer's place.
+	unread(ctx context.Context, c *conns) (bool, error)
+	read(t *txn) error
 	// size gives the bytes that the database takes, and those of them that are in use.
 	size(ctx context.Context, c *conns) (total, used int64, err error)
 	// exact tells that size knows at once what was deleted.

@@ -81,31 +81,28 @@ func (c *conditions) where() string {
 	return " WHERE " + strings.Join(c.parts, " AND ")
 }
 
+// conditions makes those that columns of the incident answer.
 func (f *Filter) conditions() *conditions {
 	c := new(conditions)
-	if len(f.States) == 1 && f.States[0] == "open" {
-		c.add("i.state = 'open'") // as an index has it
+	open := len(f.States) == 1 && f.States[0] == "open"
+	kind, site := "i.kind", "i.site"
+	if open {
+		// The index of what is open has the other columns too, and is the one to use: an expression keeps those of single columns away.
+		c.add("i.state = 'open'")
+		kind, site = "i.kind || ''", "i.site || ''"
 	} else {
 		among(c, "i.state", f.States)
 	}
-	among(c, "i.kind", f.Kinds)
-	among(c, "i.site", f.Sites)
-	switch f.Severity {
-	case detector.Critical:
-		c.add("i.severity = 2") // as an index has it
-	case detector.Warning:
-		c.add("i.severity >= ?", int64(detector.Warning))
+	among(c, kind, f.Kinds)
+	among(c, site, f.Sites)
+	switch {
+	case f.Severity == detector.Critical && !open:
+		c.add("i.severity = 2") // as its index has it
+	case f.Severity > detector.Info:
+		c.add("i.severity >= ?", int64(f.Severity))
 	}
 	if f.Subject != "" {
 		c.add("i.subject = ?", text(f.Subject))
-	}
-	if f.Prefix.IsValid() {
-		about, args := f.Match.about(f.Prefix)
-		c.add("i.number IN (SELECT incident FROM incident_net WHERE "+about+")", args...)
-	}
-	if f.Text != "" {
-		plain := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(text(f.Text))
-		c.add(`lower(i.summary) LIKE lower(?) ESCAPE '\'`, "%"+plain+"%")
 	}
 	if !f.Since.IsZero() {
 		c.add("(i.resolved IS NULL OR i.resolved >= ?)", f.Since.UnixNano())
@@ -121,7 +118,10 @@ func (f *Filter) conditions() *conditions {
 
 // Incidents lists incidents as they stand, the one that opened last first. Next is for the next page; "" says that there is none.
 func (s *Store) Incidents(ctx context.Context, f Filter, p Page) (list []Change, next string, err error) {
-	c := f.conditions()
+	c, none, err := s.search(ctx, &f)
+	if err != nil || none {
+		return nil, "", err
+	}
 	if p.After != "" {
 		at, id, found := strings.Cut(p.After, ".")
 		opened, wrong := strconv.ParseInt(at, 10, 64)
@@ -131,7 +131,8 @@ func (s *Store) Incidents(ctx context.Context, f Filter, p Page) (list []Change,
 		c.add("(i.opened, i.id) < (?, ?)", opened, id)
 	}
 	limit := p.limit()
-	q := "SELECT c.id, c.body, i.opened FROM incident i JOIN change c ON c.id = i.latest" + c.where() + " ORDER BY i.opened DESC, i.id DESC LIMIT ?"
+	q := "SELECT c.id, c.body, p.opened FROM (SELECT i.latest, i.opened, i.id FROM incident i" + c.where() + ` ORDER BY i.opened DESC, i.id DESC LIMIT ?) p
+		JOIN change c ON c.id = p.latest ORDER BY p.opened DESC, p.id DESC`
 	var last int64
 	err = s.each(ctx, q, append(c.args, limit+1), func(r *sql.Rows) error {
 		var x Change

@@ -26,7 +26,7 @@ import (
 const postgresPassword = "correct-horse-7c1f"
 
 func databases() []database {
-	return []database{sqliteDatabase, {"postgres", func(t *testing.T) string { return sharedServer(t).database(t) }}}
+	return []database{sqliteDatabase, {"postgres", func(t testing.TB) string { return sharedServer(t).database(t) }}}
 }
 
 // shared is the server that the tests have in common; each has a database of its own.
@@ -36,7 +36,7 @@ var shared struct {
 	made   int
 }
 
-func sharedServer(t *testing.T) *server {
+func sharedServer(t testing.TB) *server {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server == nil {
@@ -62,7 +62,7 @@ type server struct {
 	output      bytes.Buffer
 }
 
-func newServer(t *testing.T) *server {
+func newServer(t testing.TB) *server {
 	t.Helper()
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if err != nil || len(found) == 0 {
@@ -92,7 +92,7 @@ func newServer(t *testing.T) *server {
 	return s
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	defer l.Close()
@@ -106,7 +106,7 @@ func (s *server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func (s *server) start(t *testing.T) {
+func (s *server) start(t testing.TB) {
 	t.Helper()
 	s.process = s.command("postgres", "-D", filepath.Join(s.folder, "data"), "-p", strconv.Itoa(s.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
 	s.process.Stdout, s.process.Stderr = &s.output, &s.output
@@ -136,7 +136,7 @@ func (s *server) address(name string) string {
 	return fmt.Sprintf("postgres://anywatch:%s@127.0.0.1:%d/%s?sslmode=disable", postgresPassword, s.port, name)
 }
 
-func (s *server) connect(t *testing.T, name string) *sql.DB {
+func (s *server) connect(t testing.TB, name string) *sql.DB {
 	t.Helper()
 	d, err := parse(s.address(name))
 	check(t, err)
@@ -144,7 +144,7 @@ func (s *server) connect(t *testing.T, name string) *sql.DB {
 }
 
 // database makes an empty database.
-func (s *server) database(t *testing.T) string {
+func (s *server) database(t testing.TB) string {
 	t.Helper()
 	shared.Lock()
 	shared.made++

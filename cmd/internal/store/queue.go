@@ -17,6 +17,7 @@ type op struct {
 	settled []settlement
 	run     func(*txn) error // what can't be put into rows
 	detail  bool             // nobody waits for it
+	ripe    bool             // nor does it wait for other details to come along
 	flush   bool             // it writes nothing, and is done when all before it is
 	bytes   int
 	done    func(error) // called once, when it is written, held or dropped; nil when nobody asks
@@ -145,7 +146,7 @@ func (q *queue) take() (group []*op, wait time.Duration, ended bool) {
 	defer q.show()
 	flush := q.closed || len(q.urgent) > 0 && q.urgent[0].flush
 	late := q.s.config.Linger - time.Since(q.since)
-	switch ready := q.rows >= detailRows || late <= 0 || flush; {
+	switch ready := q.rows >= detailRows || late <= 0 || flush || len(q.details) > 0 && q.details[0].ripe; {
 	case len(q.details) > 0 && ready && (len(q.urgent) == 0 || flush || late < -q.s.config.Linger):
 		group, q.details = cut(q.details, detailRows)
 		q.since = time.Now()

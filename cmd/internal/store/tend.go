@@ -23,6 +23,7 @@ func (s *Store) tend() {
 		}
 		now := time.Now()
 		s.look(s.tending)
+		s.readTexts(s.tending)
 		if now.Sub(alive) >= aliveEvery {
 			alive = now
 			s.alive()

@@ -30,7 +30,7 @@ CREATE TABLE incident (
   latest BIGINT NOT NULL
 );
 CREATE INDEX incident_opened ON incident (opened);
-CREATE INDEX incident_open ON incident (opened) WHERE state = 'open';
+CREATE INDEX incident_open ON incident (opened, severity, kind, site) WHERE state = 'open';
 CREATE INDEX incident_critical ON incident (opened) WHERE severity = 2;
 CREATE INDEX incident_kind ON incident (kind, opened);
 CREATE INDEX incident_site ON incident (site, opened) WHERE site IS NOT NULL;
