@@ -1,6 +1,7 @@
 package app
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,9 +19,10 @@ type metrics struct {
 	vantages *prometheus.GaugeVec
 	reload   prometheus.Gauge
 	reloaded prometheus.Gauge
+	rules    *ruleWatch
 }
 
-func newMetrics(reg prometheus.Registerer, vrps *keeper.Keeper, now func() time.Time) *metrics {
+func newMetrics(reg prometheus.Registerer, vrps *keeper.Keeper, now func() time.Time, log *slog.Logger) *metrics {
 	m := &metrics{
 		open:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "anywatch_incidents_open", Help: "Incidents that are open."}, []string{"kind"}),
 		changes:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "anywatch_incident_events_total", Help: "Incidents opened, updated, resolved."}, []string{"kind", "event"}),
@@ -29,6 +31,7 @@ func newMetrics(reg prometheus.Registerer, vrps *keeper.Keeper, now func() time.
 		reload:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "anywatch_config_last_reload_successful", Help: "1 when the last reload of the configuration succeeded."}),
 		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{Name: "anywatch_config_last_reload_success_timestamp_seconds", Help: "When the configuration in force was loaded."}),
 	}
+	m.rules = newRuleWatch(reg, log)
 	reg.MustRegister(m.open, m.changes, m.routes, m.vantages, m.reload, m.reloaded)
 	registerVRPs(reg, vrps, now)
 	for _, kind := range detector.Kinds() {
@@ -68,6 +71,8 @@ func (m *metrics) observe(e *detector.Engine) {
 	m.routes.Set(float64(e.Routes()))
 	m.vantages.WithLabelValues("synchronised").Set(float64(synchronised))
 	m.vantages.WithLabelValues("unsynchronised").Set(float64(known - synchronised))
+	set, _ := e.Basis()
+	m.rules.observe(set)
 }
 
 func (m *metrics) reloadedAt(now time.Time, ok bool) {
