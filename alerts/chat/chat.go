@@ -103,8 +103,10 @@ func read(address string) (request service, shown string, err error) {
 // Name gives the name in the configuration.
 func (s *Sink) Name() string { return s.name }
 
-// Manner asks for what belongs together in one message; of updates only a new severity is worth one.
-func (s *Sink) Manner() alerts.Manner { return alerts.Manner{Updates: alerts.SeverityUpdates} }
+// Manner asks for what belongs together in one message; of updates only a new severity is worth one. What people leave open they are reminded of.
+func (s *Sink) Manner() alerts.Manner {
+	return alerts.Manner{Updates: alerts.SeverityUpdates, Reminders: true}
+}
 
 // String names the sink and where it writes to, without secrets.
 func (s *Sink) String() string { return fmt.Sprintf("chat sink %s to %s", s.name, s.shown) }
@@ -130,6 +132,9 @@ func (s *Sink) write(ctx context.Context, n alerts.Notification) error {
 		return alerts.Permanent(err)
 	}
 	m.id = fmt.Sprintf("%s.%d.%s.%d", m.view.Items[0].ID, m.view.Items[0].Reopened, m.view.Items[0].Event, m.view.Items[0].At.UnixNano())
+	if n.Reminder {
+		m.id = fmt.Sprintf("%s.%d.reminder.%d", m.view.Items[0].ID, m.view.Items[0].Reopened, n.Since.UnixNano())
+	}
 	method, target, header, body := s.request(m)
 	content, err := json.Marshal(body)
 	if err != nil {

@@ -25,6 +25,8 @@ type double struct {
 	bare     bool              // no STARTTLS
 	answers  map[string]string // to a command, by how it begins
 	password string            // asks for a login of noc
+	mute     string            // the command, or greeting, or TLS, after which it says no more, and reads until the client hangs up
+	muted    chan struct{}     // is closed then
 
 	mu    sync.Mutex
 	mails []received
@@ -66,6 +68,10 @@ func serve(t *testing.T, d *double) *double {
 func (d *double) session(conn net.Conn) {
 	defer func() { conn.Close() }()
 	encrypted := d.implicit
+	if d.mute == "greeting" || d.mute == "TLS" && d.implicit {
+		d.fallSilent(conn)
+		return
+	}
 	if d.implicit {
 		conn = tls.Server(conn, d.tls)
 	}
@@ -84,6 +90,10 @@ func (d *double) session(conn net.Conn) {
 			say(answer)
 			continue
 		}
+		if verb == d.mute {
+			d.fallSilent(in)
+			return
+		}
 		switch verb {
 		case "EHLO":
 			say("250-double")
@@ -93,6 +103,10 @@ func (d *double) session(conn net.Conn) {
 			say("250-AUTH PLAIN\r\n250 ENHANCEDSTATUSCODES")
 		case "STARTTLS":
 			say("220 go")
+			if d.mute == "TLS" {
+				d.fallSilent(in)
+				return
+			}
 			conn, encrypted = tls.Server(conn, d.tls), true
 			in = bufio.NewReader(conn)
 		case "AUTH":
@@ -123,6 +137,12 @@ func (d *double) session(conn net.Conn) {
 			say("250 ok")
 		}
 	}
+}
+
+// fallSilent says no more, and ends when the client hangs up.
+func (d *double) fallSilent(in io.Reader) {
+	close(d.muted)
+	_, _ = io.Copy(io.Discard, in)
 }
 
 func (d *double) answer(line string) string {

@@ -10,6 +10,8 @@ import (
 	"net"
 	netmail "net/mail"
 	"net/netip"
+	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -67,6 +69,7 @@ type Sink struct {
 	host    string
 	domain  string // of the sender, for the ids of mails
 	options []mail.Option
+	tls     *tls.Config // for TLS from the first octet; nil otherwise
 }
 
 // New makes the sink. It does not connect yet. The error tells what is wrong with the configuration, and shows no secret.
@@ -109,7 +112,11 @@ func (s *Sink) configure() error {
 		s.options = append(s.options, mail.WithHELO(c.Hello))
 	}
 	if c.Username != "" {
-		s.options = append(s.options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(c.Username), mail.WithPassword(c.Password))
+		way := mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover)
+		if c.TLS == TLS {
+			way = mail.WithOpportunisticSMTPAuth(logins...)
+		}
+		s.options = append(s.options, way, mail.WithUsername(c.Username), mail.WithPassword(c.Password))
 	}
 	if err := s.encrypt(); err != nil {
 		return err
@@ -131,6 +138,7 @@ func (s *Sink) encrypt() error {
 	s.options = append(s.options, mail.WithTLSConfig(config))
 	switch c.TLS {
 	case TLS:
+		s.tls = config
 		s.options = append(s.options, mail.WithSSL())
 	case StartTLS:
 		s.options = append(s.options, mail.WithTLSPolicy(mail.TLSMandatory))
@@ -162,8 +170,10 @@ func isLocal(host string) bool {
 // Name gives the name in the configuration.
 func (s *Sink) Name() string { return s.name }
 
-// Manner asks for what belongs together in one mail; of updates only a new severity is worth one.
-func (s *Sink) Manner() alerts.Manner { return alerts.Manner{Updates: alerts.SeverityUpdates} }
+// Manner asks for what belongs together in one mail; of updates only a new severity is worth one. What people leave open they are reminded of.
+func (s *Sink) Manner() alerts.Manner {
+	return alerts.Manner{Updates: alerts.SeverityUpdates, Reminders: true}
+}
 
 // String names the sink and its server, without secrets.
 func (s *Sink) String() string {
@@ -217,18 +227,21 @@ func (s *Sink) send(ctx context.Context, n alerts.Notification, to []string) err
 	if err != nil {
 		return alerts.Permanent(err)
 	}
-	client, err := mail.NewClient(s.host, s.options...)
+	l := line{ctx: ctx, tls: s.tls}
+	defer l.hangUp()
+	client, err := mail.NewClient(s.host, append(slices.Clone(s.options), mail.WithDialContextFunc(l.dial))...)
 	if err != nil {
 		return alerts.Permanent(err)
 	}
 	conn, err := client.DialToSMTPClientWithContext(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		err = client.SendWithSMTPClient(conn, m)
 	}
-	defer conn.Close() // after the answer to the mail nothing that the server could say matters
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
-	if err := client.SendWithSMTPClient(conn, m); err != nil && !m.IsDelivered() {
+	switch {
+	case err == nil || m.IsDelivered():
+	case ctx.Err() != nil && !errors.Is(err, os.ErrDeadlineExceeded): // of which the closed connection is only the consequence
+		return &cutOff{s.config.Server, context.Cause(ctx)}
+	default:
 		return err
 	}
 	_ = client.CloseWithSMTPClient(conn) // QUIT is a courtesy

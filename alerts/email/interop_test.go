@@ -36,7 +36,7 @@ class Handler:
         return "250 taken"
 
 def login(server, session, envelope, mechanism, data):
-    return AuthResult(success=data.login == b"noc" and data.password == b"hunter2")
+    return AuthResult(success=data.login == b"noc" and data.password == b"hunter2", handled=False)  # the server answers
 
 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
 context.load_cert_chain(sys.argv[1], sys.argv[2])

@@ -18,6 +18,9 @@ func (s *Sink) judge(err error) error {
 	if _, ok := errors.AsType[*alerts.Error](err); ok {
 		return err
 	}
+	if _, ok := errors.AsType[*cutOff](err); ok {
+		return err
+	}
 	if refusal, ok := errors.AsType[*mail.SendError](err); ok {
 		return s.refused(refusal)
 	}

@@ -61,8 +61,11 @@ func (s *Sink) compose(n alerts.Notification, to []string) (*mail.Msg, error) {
 func (s *Sink) thread(m *mail.Msg, v *templates.View) {
 	first := &v.Items[0]
 	id := s.root(first, first.Reopened)
-	opens := first.Event == detector.Opened
-	if !opens {
+	opens := first.Event == detector.Opened && !v.Reminder
+	switch {
+	case v.Reminder:
+		id = fmt.Sprintf("%s.%d.reminder.%s@%s", idText(first.ID), first.Reopened, strconv.FormatInt(v.Since.UnixNano(), 36), s.domain)
+	case !opens:
 		id = s.later(first)
 	}
 	m.SetMessageIDWithValue(id)

@@ -23,5 +23,6 @@ func examples() []*View {
 	odd := example.Of(detector.FeedLost, now).Opened
 	name := "bmp:\"quoted\"\\back\nline\tand <b>\u2028"
 	odd.Event, odd.Incident.Subject, odd.Incident.Summary, odd.Incident.Why = detector.Updated, &name, name, []string{name}
-	return append(views, NewView(alerts.Notification{Changes: all}, ""), NewView(alerts.Notification{Changes: []detector.Change{odd}}, ""))
+	reminder := NewView(alerts.Notification{Changes: []detector.Change{odd}, Reminder: true, Since: now}, dashboard)
+	return append(views, reminder, NewView(alerts.Notification{Changes: all}, ""), NewView(alerts.Notification{Changes: []detector.Change{odd}}, ""))
 }

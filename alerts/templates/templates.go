@@ -130,6 +130,9 @@ func (s *Set) Title(v *View) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if v.Reminder {
+		text = "REMINDER: " + text
+	}
 	return Clip(alerts.Printable(strings.Join(strings.Fields(text), " ")), titleLimit), nil
 }
 

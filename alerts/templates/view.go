@@ -20,6 +20,10 @@ type View struct {
 	Items []Item
 	// Count is how many these are, Open how many of them are not resolved.
 	Count, Open int
+	// Reminder says that nothing is new: it is still open, and nobody has acknowledged it. The title begins with REMINDER then.
+	Reminder bool
+	// Since is when this was handed over: the same at every try.
+	Since time.Time
 }
 
 // Item is one incident with what happened to it. The fields of detector.Incident, as {{.Prefix}} and {{.Summary}}, are its own; those that may
@@ -48,7 +52,7 @@ type Fact struct{ Name, Value string }
 
 // NewView makes the view of a notification, which must have a change.
 func NewView(n alerts.Notification, d alerts.Dashboard) *View {
-	v := &View{}
+	v := &View{Reminder: n.Reminder, Since: n.Since}
 	worst := 0
 	for _, c := range n.Latest() {
 		v.Items = append(v.Items, newItem(c, d))
