@@ -19,6 +19,7 @@ const (
 	postgresWithin  = 10 * time.Second    // a transaction that takes longer is given up and tried again
 	postgresLock    = 0x616e7977_61746368 // the number of the lock of who may write: "anywatch"
 	postgresConnect = 5 * time.Second
+	postgresTaken   = 2 * time.Second // how long the right to write is waited for
 )
 
 // postgres is a database of a PostgreSQL server. Whoever writes holds an advisory lock as long as the connection lives.
@@ -71,16 +72,26 @@ func (d *postgres) pool(conns int, options ...stdlib.OptionOpenDB) *sql.DB {
 	return db
 }
 
-// hold takes the right to write, for as long as the connection lives.
+// hold takes the right to write, for as long as the connection lives. The server takes a moment to notice that a connection ended, as that of the
+// run before this one: that moment is waited for.
 func (d *postgres) hold(ctx context.Context, conn *pgx.Conn) error {
-	var got bool
-	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(postgresLock)).Scan(&got); err != nil {
-		return err
+	late := time.NewTimer(postgresTaken)
+	defer late.Stop()
+	again := time.NewTicker(postgresTaken / 50)
+	defer again.Stop()
+	for {
+		var got bool
+		if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", int64(postgresLock)).Scan(&got); err != nil || got {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-late.C:
+			return errTaken
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	if !got {
-		return errTaken
-	}
-	return nil
 }
 
 func (d *postgres) release() error { return nil }

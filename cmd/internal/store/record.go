@@ -135,10 +135,8 @@ func (s *Store) changeRows(o *op, c *Change) error {
 		i.ID, subject(i.ID), string(i.Kind), int64(i.Severity), i.State, named(i.Prefix), named(i.Watched), optional(i.Site), optional(i.Subject), origin,
 		instant(i.Started), instant(i.Opened), instant(i.Updated), resolved, optional(i.Acknowledged), optional(i.Silenced), text(i.Summary), c.ID,
 	}})
-	if c.Event == detector.Opened || len(i.Prefixes) > 0 {
-		for _, p := range concerned(i) {
-			o.rows = append(o.rows, row{&incidentNetTable, []any{subject(i.ID), netOf(p), p.Bits()}})
-		}
+	for _, p := range concerned(i) {
+		o.rows = append(o.rows, row{&incidentNetTable, []any{subject(i.ID), netOf(p), p.Bits()}})
 	}
 	o.rows = append(o.rows, row{&changeTable, []any{c.ID, subject(i.ID), instant(c.Time), string(c.Event), string(body)}})
 	return nil

@@ -11,7 +11,7 @@ const (
 	byAge  = "age"
 	bySize = "size"
 
-	sweepRows = 500 // deleted in one commit
+	sweepRows = 200 // deleted in one commit, for which somebody may have to wait
 	bite      = 50  // of the time that histories span, the part that goes at once when there is no room
 )
 
@@ -92,7 +92,7 @@ func (s *Store) do(ctx context.Context, c chore, number int64, why string) (dele
 		if err != nil || len(keys) == 0 {
 			return deleted, err
 		}
-		err = s.wait(ctx, &op{detail: true, run: func(t *txn) error {
+		err = s.wait(ctx, &op{detail: true, ripe: true, run: func(t *txn) error {
 			for rest := keys; len(rest) > 0; {
 				n := chunk(len(rest))
 				if err := t.exec("DELETE FROM "+c.table+" WHERE "+c.key+" IN ("+questions(n)+")", rest[:n]...); err != nil {

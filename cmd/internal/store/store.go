@@ -157,6 +157,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s.writer.Go(s.write)
 	s.tenders.Go(s.tend)
+	s.tenders.Go(s.toil)
 	return s, nil
 }
 

@@ -10,27 +10,40 @@ const (
 	sweepEvery = time.Minute
 )
 
-// tend does what has to be done beside the writer: it copies the log, measures, says that the run is alive, and deletes what is too old.
+// tend does what has to be done beside the writer, and never takes long: it copies the log, measures, and says that the run is alive.
 func (s *Store) tend() {
-	ticker := time.NewTicker(s.config.Tick)
-	defer ticker.Stop()
-	var alive, swept time.Time
-	for {
-		select {
-		case <-ticker.C:
-		case <-s.tending.Done():
-			return
-		}
-		now := time.Now()
+	var alive time.Time
+	s.every(func(now time.Time) {
 		s.look(s.tending)
-		s.readTexts(s.tending)
 		if now.Sub(alive) >= aliveEvery {
 			alive = now
 			s.alive()
 		}
+	})
+}
+
+// toil does what may take long: it reads summaries, and deletes what is too old.
+func (s *Store) toil() {
+	var swept time.Time
+	s.every(func(now time.Time) {
+		s.readTexts(s.tending)
 		if now.Sub(swept) >= sweepEvery {
 			swept = now
 			s.sweep(s.tending)
+		}
+	})
+}
+
+// every does something at every tick, until the store is closed.
+func (s *Store) every(do func(now time.Time)) {
+	ticker := time.NewTicker(s.config.Tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			do(time.Now())
+		case <-s.tending.Done():
+			return
 		}
 	}
 }
