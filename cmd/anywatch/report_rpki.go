@@ -38,7 +38,7 @@ with the exact changes to make.
 The VRPs are those of rpki.files in the configuration; what is announced is what INPUT shows (what replay takes), and without any, nothing is known of that.
 With --url all is as a running daemon knows it.
 
---what-if judges by a planned file instead: VRPs take the place of all others, SLURM exceptions (RFC 8416) that of the exceptions in force; which of the
+--what-if judges by a planned file instead: VRPs take the place of all others (ASPAs only if it has any), SLURM exceptions (RFC 8416) that of the exceptions in force; which of the
 two it is is seen from its content. --announce adds an announcement that is planned. --fail-on is for pipelines: status 1 when any row has it.`,
 		Example: `  anywatch report rpki -c anywatch.yaml
   anywatch report rpki -c anywatch.yaml --what-if planned.json --announce 192.0.2.0/25=64500@ams --fail-on invalid,loose rib.bz2

@@ -227,6 +227,7 @@ func orNone(sites []string) string {
 }
 
 // planned builds the table that a planned file would make: VRPs take the place of all sources, exceptions that of the exceptions in force.
+// A file of VRPs that has no ASPAs plans nothing for these: they stay.
 func (q RPKIReport) planned(b rpkiBasis) (*rpki.Table, error) {
 	slurm, err := isSLURM(q.WhatIf)
 	if err != nil {
@@ -243,7 +244,14 @@ func (q RPKIReport) planned(b rpkiBasis) (*rpki.Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--what-if: %w", err)
 	}
-	return rpki.Build(b.in.Now, b.slurm, s), nil
+	if s.Set == nil || len(s.Set.ASPAs()) > 0 || b.whole == nil {
+		return rpki.Build(b.in.Now, b.slurm, s), nil
+	}
+	aspas, err := rpki.NewSet(nil, b.whole.ASPAs())
+	if err != nil {
+		return nil, fmt.Errorf("the ASPAs in force: %w", err)
+	}
+	return rpki.Build(b.in.Now, b.slurm, s, rpki.Source{Name: "the sources", Set: aspas}), nil
 }
 
 // isSLURM recognises exceptions by the names that RFC 8416 gives their members, and no VRPs have.
