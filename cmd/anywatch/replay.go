@@ -71,7 +71,7 @@ func (f replayFlags) run(cmd *cobra.Command, args []string) error {
 	stop()
 	problems.rest()
 	for _, x := range sum.Failed {
-		fmt.Fprintf(cmd.ErrOrStderr(), "warning: the rule %s failed on %s; the first time: %v\n", x.Rule, plural(x.Times, "route", "routes"), x.First)
+		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %v; it failed on %s\n", x.First, plural(x.Times, "route", "routes"))
 	}
 	if err == nil {
 		show.summary(sum, time.Since(began))

@@ -130,7 +130,7 @@ func (d *Daemon) serveExplain(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, errStopping):
 		refuse(w, http.StatusServiceUnavailable, err.Error())
 	case err != nil:
-		refuse(w, http.StatusBadRequest, strings.ReplaceAll(strings.TrimPrefix(err.Error(), "--"), "next-hop", "next_hop"))
+		refuse(w, http.StatusBadRequest, strings.NewReplacer("--next-hop", "next_hop", "--", "").Replace(err.Error()))
 	default:
 		d.answer(w, out)
 	}
