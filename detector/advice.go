@@ -9,6 +9,7 @@ import (
 	"anywatch/collector"
 	"anywatch/collector/route"
 	"anywatch/rpki"
+	"anywatch/rules"
 )
 
 // namedASes is how many ASes a line names; of the others it gives the number.
@@ -109,7 +110,7 @@ func (e *Engine) abstaining(s *sighting, f *Finding) string {
 	var others []route.ASN
 	family := route.FamilyOf(f.announced())
 	for _, w := range e.rib.order {
-		if as := w.v.PeerAS; w.v.Scope == collector.External && w.could(family) && !shows[as] {
+		if as := w.v.PeerAS; w.v.Scope == collector.External && w.could(family) && e.wouldShow(w, f) && !shows[as] {
 			shows[as] = true
 			others = append(others, as)
 		}
@@ -123,6 +124,12 @@ func (e *Engine) abstaining(s *sighting, f *Finding) string {
 		verb, why = "does", "it filters it, or prefers another route"
 	}
 	return fmt.Sprintf("%s %s not show it: %s", several(others), verb, why)
+}
+
+// wouldShow tells that a vantage shows more than some routes: it sent its table, or has the watched prefix itself. Of many that feed public collectors
+// with a part of what they know, nothing follows from what they do not show.
+func (e *Engine) wouldShow(w *view, f *Finding) bool {
+	return w.tabled || slices.ContainsFunc(f.Watched, func(p *rules.Prefix) bool { return w.shown(p.Prefix) != nil })
 }
 
 // several writes ASes: "AS2914, AS3257, AS6939 and 9 others".

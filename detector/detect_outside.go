@@ -69,10 +69,11 @@ var scopeLeak = Detector{
 		if _, bad := c.Watched.Unallowed(c.Origin); bad {
 			return Finding{}, "the origin is not allowed: that is a hijack"
 		}
-		leaker, ok := c.Attrs.Path.Neighbor()
-		if hops := c.Attrs.Path.Hops(); !ok || hops < 2 {
+		asns, edge := c.courses().way.asns, c.edge()
+		if len(asns) < edge+3 {
 			return Finding{}, "it is seen next to its origin"
 		}
+		leaker := asns[edge+1]
 		f := c.finding(ScopeLeak, leaker, leaker, Warning)
 		f.Prefix, f.Origin = c.Watched.Prefix, c.originAS()
 		f.Note = c.Prefix.String()

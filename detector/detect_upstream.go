@@ -2,6 +2,7 @@ package detector
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"anywatch/collector"
@@ -25,7 +26,7 @@ var unexpectedUpstream = Detector{
 		return c.pathFinding(UnexpectedUpstream, k.upstream, severity), ""
 	},
 	Says: func(f *Finding) string {
-		return fmt.Sprintf("%s stands next to %s on the path of %s; expected %s.", f.AS, f.Origin, f.announced(), f.Watched[0].UpstreamList(f.Origin))
+		return fmt.Sprintf("%s stands next to %s on the path of %s; expected %s.", f.AS, f.Beside, f.announced(), f.Watched[0].UpstreamList(f.Beside))
 	},
 	Actions: func(f *Finding, path route.Path) []string {
 		w := f.Watched[0]
@@ -42,8 +43,7 @@ var unexpectedUpstream = Detector{
 	},
 }
 
-// strange finds who stands next to an allowed origin and may not. Our own ASes behind each other are one network: who stands next to the last of
-// them is judged.
+// strange finds who stands next to an allowed origin and may not. Of our own ASes behind each other, who stands next to the last of them is judged.
 func (c *Case) strange() fault {
 	w := &c.path.way
 	switch {
@@ -52,12 +52,12 @@ func (c *Case) strange() fault {
 	case len(w.asns) == 0:
 		return fine("the path is empty")
 	}
-	edge := 0
-	for edge+1 < len(w.asns) && c.Rules.Ours(w.asns[edge+1]) && len(w.at(edge+1)) == 1 {
-		edge++
-	}
-	if edge+1 == len(w.asns) {
+	edge := c.edge()
+	switch {
+	case edge+1 == len(w.asns):
 		return fine("nobody stands next to the origin: it is the sender itself")
+	case edge > 0 && c.inward(edge):
+		return fine("next to the origin only ASes of ours are declared, and one of them is there")
 	}
 	if _, _, again := c.loop(); again {
 		return fine("our AS stands in the path twice: that is a forged path")
@@ -77,9 +77,25 @@ func (c *Case) strange() fault {
 	return fine("the AS next to the origin may stand there")
 }
 
-// mayStand tells whether an AS may be next to the AS at a place; where that is a set, next to each of its members.
+// inward tells that the configuration names nothing but our own ASes next to the origin and to those of ours behind it: who stands next to the last
+// of them, it does not say.
+func (c *Case) inward(edge int) bool {
+	for _, as := range c.path.way.asns[:edge+1] {
+		if slices.ContainsFunc(c.Watched.UpstreamsOf(as), func(u route.ASN) bool { return !c.Rules.Ours(u) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// mayStand tells whether an AS may be next to the last of our own ASes: next to that one, or by name next to the origin or another of ours on the way,
+// where the configuration does not know who is between. Where the origin is a set, it must be next to each of its members.
 func (c *Case) mayStand(edge int, as route.ASN) bool {
-	for _, origin := range c.path.way.at(edge) {
+	asns := c.path.way.asns
+	if edge > 0 {
+		return c.Watched.Upstream(asns[edge], as) || slices.ContainsFunc(asns[:edge], func(ours route.ASN) bool { return slices.Contains(c.Watched.UpstreamsOf(ours), as) })
+	}
+	for _, origin := range c.path.way.at(0) {
 		if !c.Watched.Upstream(origin, as) {
 			return false
 		}

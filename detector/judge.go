@@ -86,6 +86,8 @@ type Finding struct {
 	Severity Severity
 	Origin   route.ASN
 	Offender route.ASN // zero where nobody else did it
+	// Beside is, of an upstream, who it stands next to: the origin, or the last of our own ASes on the way out.
+	Beside route.ASN
 	// Watched are the watched prefixes concerned, the judging one first.
 	Watched []*rules.Prefix
 	RPKI    rpki.Verdict

@@ -9,8 +9,8 @@ import (
 	"anywatch/collector/route"
 )
 
-// Link is a pair of ASes that was seen next to each other where one of our routes begins: an origin that is allowed, and the AS that has the route
-// from it. A link that is new says something in an incident; by itself it is none.
+// Link is a pair of ASes that was seen next to each other where one of our routes begins: an origin that is allowed, or the last of our own ASes
+// behind it, and the AS that has the route from it. A link that is new says something in an incident; by itself it is none.
 type Link struct {
 	Origin   route.ASN `json:"origin"`
 	Neighbor route.ASN `json:"neighbor"`
@@ -40,8 +40,9 @@ func (e *Engine) meet(c *Case) {
 	if c.Vantage.Scope != collector.External || c.Watched == nil || c.unused() || len(c.path.way.asns) < 2 {
 		return
 	}
-	if _, bad := c.Watched.Unallowed(c.Origin); !bad {
-		e.links.add(pair{c.originAS(), c.path.way.asns[1]}, e.clock, e.clock)
+	asns, edge := c.path.way.asns, c.edge()
+	if _, bad := c.Watched.Unallowed(c.Origin); !bad && edge+1 < len(asns) {
+		e.links.add(pair{asns[edge], asns[edge+1]}, e.clock, e.clock)
 	}
 }
 

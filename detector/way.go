@@ -131,6 +131,15 @@ func (c *Case) direction() rpki.Direction {
 	return rpki.Downstream
 }
 
+// edge is the place of the last of our own ASes on the way out, from an origin that is allowed: they are one network, however many numbers it has.
+func (c *Case) edge() int {
+	w, edge := &c.path.way, 0
+	for edge+1 < len(w.asns) && c.Rules.Ours(w.asns[edge+1]) && len(w.at(edge+1)) == 1 {
+		edge++
+	}
+	return edge
+}
+
 // undeclared tells that the route is a more-specific of ours that the configuration does not know: it draws all traffic wherever it is heard.
 func (c *Case) undeclared() bool {
 	return !c.Exact() && !c.Watched.MoreSpecifics.Allow(c.Prefix)
@@ -144,7 +153,8 @@ func (c *Case) pathFinding(k Kind, f fault, s Severity) Finding {
 		out.Offender = 0
 	}
 	if k == UnexpectedUpstream {
-		out.Facts = []string{fmt.Sprintf("allowed next to %s: %s", out.Origin, strings.ReplaceAll(c.Watched.UpstreamList(out.Origin), " or ", ", "))}
+		out.Beside = c.path.way.asns[c.edge()]
+		out.Facts = []string{fmt.Sprintf("allowed next to %s: %s", out.Beside, strings.ReplaceAll(c.Watched.UpstreamList(out.Beside), " or ", ", "))}
 	}
 	return out
 }

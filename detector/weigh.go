@@ -34,11 +34,11 @@ func (s *scales) add(side, weight int, reason string) {
 // only a hijacker would announce, then whether the link is new, then how many take it.
 func (e *Engine) weigh(s *sighting, f *Finding, i *Incident) {
 	var w scales
-	switch e.vrps.Authorized(f.Origin, f.AS) {
+	switch e.vrps.Authorized(f.Beside, f.AS) {
 	case rpki.Provider:
-		w.add(declareSide, 4, fmt.Sprintf("the ASPA of %s names %s as provider", f.Origin, f.AS))
+		w.add(declareSide, 4, fmt.Sprintf("the ASPA of %s names %s as provider", f.Beside, f.AS))
 	case rpki.NotProvider:
-		w.add(forgedSide, 4, fmt.Sprintf("the ASPA of %s does not name %s as provider", f.Origin, f.AS))
+		w.add(forgedSide, 4, fmt.Sprintf("the ASPA of %s does not name %s as provider", f.Beside, f.AS))
 	}
 	if p := f.announced(); p != f.Watched[0].Prefix && !f.Watched[0].MoreSpecifics.Allow(p) {
 		w.add(forgedSide, 3, fmt.Sprintf("%s is a more-specific that is not declared", p))
@@ -60,20 +60,20 @@ func (e *Engine) weigh(s *sighting, f *Finding, i *Incident) {
 
 // weighLink looks at since when the two ASes are seen next to each other. Soon after the start nothing is known about that.
 func (e *Engine) weighLink(f *Finding, started time.Time, w *scales) {
-	s := e.links.seen[pair{f.Origin, f.AS}]
+	s := e.links.seen[pair{f.Beside, f.AS}]
 	if s == nil {
 		return
 	}
 	since := s.first.UTC().Format(time.RFC3339)
 	switch known := s.first.Sub(e.watching()); {
 	case started.Sub(s.first) >= linkSettles:
-		w.add(declareSide, 2, fmt.Sprintf("%s is seen next to %s since %s", f.AS, f.Origin, since))
+		w.add(declareSide, 2, fmt.Sprintf("%s is seen next to %s since %s", f.AS, f.Beside, since))
 	case known <= e.rules.InitialSync:
-		w.add(declareSide, 1, fmt.Sprintf("%s stood next to %s when the watch began", f.AS, f.Origin))
+		w.add(declareSide, 1, fmt.Sprintf("%s stood next to %s when the watch began", f.AS, f.Beside))
 	case known >= linkSettles:
-		w.add(forgedSide, 2, fmt.Sprintf("%s was not seen next to %s before %s", f.AS, f.Origin, since))
+		w.add(forgedSide, 2, fmt.Sprintf("%s was not seen next to %s before %s", f.AS, f.Beside, since))
 	default:
-		w.add(forgedSide, 1, fmt.Sprintf("%s was not seen next to %s before %s, in %s of watching", f.AS, f.Origin, since, HumanDuration(known)))
+		w.add(forgedSide, 1, fmt.Sprintf("%s was not seen next to %s before %s, in %s of watching", f.AS, f.Beside, since, HumanDuration(known)))
 	}
 }
 
