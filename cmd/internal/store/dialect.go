@@ -46,6 +46,10 @@ type dialect interface {
 	// tidy does what has to be done now and then beside the writer; shrink gives room back, a little at a time, in the writer's place.
 	tidy(ctx context.Context, c *conns) error
 	shrink(t *txn) error
+	// before and begun say, just before a transaction and in it, whether its commit may return before it is on the disk: it then is by the next one
+	// that may not, and is lost with it or after it.
+	before(ctx context.Context, c *conns, later bool) error
+	begun(t *txn, later bool) error
 	// limited bounds how long a transaction may take.
 	limited() (context.Context, context.CancelFunc)
 	// clean takes secrets out of an error.
@@ -57,6 +61,7 @@ type conns struct {
 	write            *sql.Conn // the only one of its pool; nil when it is only to read
 	stmts            map[string]*sql.Stmt
 	subjects         subjects
+	level            string // of how commits wait for the disk; "" is not known
 	pool, read, tidy *sql.DB
 }
 
@@ -72,7 +77,7 @@ func (c *conns) reconnect(ctx context.Context) (err error) {
 	}
 	next, err := c.pool.Conn(ctx)
 	if err == nil {
-		c.write = next
+		c.write, c.level = next, "" // it may be the same as before
 	}
 	return err
 }

@@ -143,6 +143,15 @@ func (d *postgres) tidy(context.Context, *conns) error { return nil } // the ser
 
 func (d *postgres) shrink(*txn) error { return nil }
 
+func (d *postgres) before(context.Context, *conns, bool) error { return nil }
+
+func (d *postgres) begun(t *txn, later bool) error {
+	if !later {
+		return nil
+	}
+	return t.statement("SET LOCAL synchronous_commit TO off")
+}
+
 func (d *postgres) limited() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), postgresWithin)
 }

@@ -230,6 +230,24 @@ func (d *sqliteFile) shrink(t *txn) error {
 	return err
 }
 
+// before chooses between FULL, which waits for the disk at every commit, and NORMAL, which does so only before the log is copied.
+func (d *sqliteFile) before(ctx context.Context, c *conns, later bool) error {
+	level := "FULL"
+	if later {
+		level = "NORMAL"
+	}
+	if c.level == level {
+		return nil
+	}
+	_, err := c.write.ExecContext(ctx, "PRAGMA synchronous = "+level)
+	if err == nil {
+		c.level = level
+	}
+	return err
+}
+
+func (d *sqliteFile) begun(*txn, bool) error { return nil }
+
 // limited sets no limit: nothing here takes longer than waiting for a lock.
 func (d *sqliteFile) limited() (context.Context, context.CancelFunc) {
 	return context.Background(), func() {}

@@ -22,8 +22,8 @@ var textIndex = [...]string{
 }
 
 const (
-	readAtOnce  = 64 // summaries in one step
-	joinAtOnce  = 16 // pages of the index that are joined in one step
+	readAtOnce  = 32 // summaries in one step
+	joinAtOnce  = 8  // pages of the index that are joined in one step
 	trigramMost = 24 // runs of three characters that are looked for
 )
 

@@ -131,12 +131,18 @@ func (s *Store) transact(group []*op) error {
 	}
 	ctx, cancel := s.dialect.limited()
 	defer cancel()
+	later := group[0].detail // a group is either of details or of what somebody waits for
+	if err := s.dialect.before(ctx, c, later); err != nil {
+		return s.dialect.clean(err)
+	}
 	tx, err := c.write.BeginTx(ctx, nil)
 	if err != nil {
 		return s.dialect.clean(err)
 	}
 	t := &txn{ctx: ctx, c: c, dialect: s.dialect}
-	err = t.know(group)
+	if err = s.dialect.begun(t, later); err == nil {
+		err = t.know(group)
+	}
 	for i := 0; i < len(group) && err == nil; i++ {
 		err = t.apply(group[i])
 	}
