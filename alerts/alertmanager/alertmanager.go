@@ -49,7 +49,7 @@ type Config struct {
 // Sink posts to one Alertmanager.
 type Sink struct {
 	name   string
-	config Config
+	config *Config // behind a pointer: fmt looks into the unexported fields of what holds a sink, and does not ask its String
 	url    *url.URL
 	client *http.Client
 	// told are the labels under which Alertmanager knows each open incident: when they change, the alert of the old ones must be ended.
@@ -90,7 +90,7 @@ func New(name string, c Config) (*Sink, error) {
 	target := *u
 	target.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/api/v2/alerts") + "/api/v2/alerts"
 	target.RawPath = ""
-	return &Sink{name: name, config: c, url: &target, client: alerts.NewHTTPClient(), told: make(map[string]labels)}, nil
+	return &Sink{name: name, config: &c, url: &target, client: alerts.NewHTTPClient(), told: make(map[string]labels)}, nil
 }
 
 // Name gives the name in the configuration.

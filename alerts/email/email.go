@@ -121,6 +121,7 @@ func (s *Sink) configure() error {
 	if err := s.encrypt(); err != nil {
 		return err
 	}
+	c.Password = "" // the options have it, where fmt does not look
 	_, err = mail.NewClient(s.host, s.options...)
 	return err
 }

@@ -50,7 +50,7 @@ type Config struct {
 // Sink sends to one service.
 type Sink struct {
 	name      string
-	key       string
+	key       *string // behind a pointer: fmt looks into the unexported fields of what holds a sink, and does not ask its String
 	url       *url.URL
 	templates *templates.Set
 	dashboard alerts.Dashboard
@@ -72,7 +72,7 @@ func New(name string, c Config) (*Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pagerduty sink %s: %w", name, err)
 	}
-	return &Sink{name: name, key: c.RoutingKey, url: u, templates: c.Templates, dashboard: c.Dashboard, client: alerts.NewHTTPClient()}, nil
+	return &Sink{name: name, key: &c.RoutingKey, url: u, templates: c.Templates, dashboard: c.Dashboard, client: alerts.NewHTTPClient()}, nil
 }
 
 // Name gives the name in the configuration.
@@ -131,7 +131,7 @@ func (s *Sink) send(ctx context.Context, c detector.Change, action string) error
 
 // event writes an event. One that is too large for PagerDuty loses its evidence first, and then its text.
 func (s *Sink) event(c detector.Change, action string) ([]byte, error) {
-	e := pagerduty.V2Event{RoutingKey: s.key, Action: action, DedupKey: c.Incident.ID}
+	e := pagerduty.V2Event{RoutingKey: *s.key, Action: action, DedupKey: c.Incident.ID}
 	if action != trigger {
 		return marshal(e)
 	}

@@ -49,8 +49,8 @@ type Header struct{ Name, Value string }
 type Sink struct {
 	name      string
 	url       *url.URL
-	secret    string
-	headers   http.Header
+	secret    *string // behind pointers, as the headers: fmt looks into the unexported fields of what holds a sink, and does not ask its String
+	headers   *http.Header
 	client    *http.Client
 	template  *templates.Body // nil without
 	dashboard alerts.Dashboard
@@ -73,7 +73,7 @@ func New(name string, c Config) (*Sink, error) {
 	if headers.Get("User-Agent") == "" {
 		headers.Set("User-Agent", "anywatch")
 	}
-	return &Sink{name: name, url: u, secret: c.Secret, headers: headers, client: alerts.NewHTTPClient(), template: c.Body, dashboard: c.Dashboard}, nil
+	return &Sink{name: name, url: u, secret: &c.Secret, headers: &headers, client: alerts.NewHTTPClient(), template: c.Body, dashboard: c.Dashboard}, nil
 }
 
 // checkHeader refuses what HTTP can't carry (RFC 9110 sections 5.1 and 5.5) and the names that are ours.
@@ -137,8 +137,8 @@ func (s *Sink) post(ctx context.Context, c detector.Change) error {
 	}
 	req.Header.Set(eventHeader, string(c.Event))
 	req.Header.Set(deliveryHeader, delivery(c))
-	if s.secret != "" {
-		req.Header.Set(signatureHeader, sign(body, s.secret))
+	if *s.secret != "" {
+		req.Header.Set(signatureHeader, sign(body, *s.secret))
 	}
 	return alerts.Send(s.client, req)
 }
