@@ -164,10 +164,13 @@ func (in *audit) strangers() (out []Change) {
 	return out
 }
 
-// blocks tells whether a VRP says of a prefix that is to be announced, or of a part of it, that nobody may.
+// blocks tells whether a VRP says of a prefix that is to be announced, or of a declared part of it, that nobody may.
 func (in *audit) blocks(v rpki.VRP) bool {
 	w := in.judge(v.Prefix)
-	return v.ASN == route.ASZero && w != nil && w.Use != Never && !w.AnyOrigin
+	if v.ASN != route.ASZero || w == nil || w.Use == Never || w.AnyOrigin {
+		return false
+	}
+	return w.declares(v.Prefix) || slices.ContainsFunc(w.Listed, func(p netip.Prefix) bool { return covers(v.Prefix, p) })
 }
 
 // plans tells whether a VRP authorises something that is planned.

@@ -77,6 +77,9 @@ func TestJudge(t *testing.T) {
 			192.0.2.0/24 AS64500 configured invalid configured-not-authorised as0
 			! create ROA 192.0.2.0/24-24 AS64500
 			! delete ROA 192.0.2.0/24-32 AS0`},
+		{"AS0 for a part that nobody is to announce", Input{Watched: []Watched{always("192.0.2.0/24", 64500)},
+			Table: table(t, "192.0.2.0/24-24 AS64500", "192.0.2.128/25-25 AS0")}, `
+			192.0.2.0/24 AS64500 configured valid`},
 		{"a ROA for something inside, and nobody looked", Input{Watched: []Watched{always("192.0.2.0/24", 64500)},
 			Table: table(t, "192.0.2.0/24-24 AS64500", "192.0.2.128/25-25 AS64500", "192.0.2.0/25-25 AS64666")}, `
 			192.0.2.0/25 AS64666 valid roa-for-unconfigured-origin
