@@ -107,12 +107,32 @@ func keepIncident(r *record, c *Condition) keptIncident {
 	}
 }
 
+// goOn gives an incident that was restored already what it is about: nothing of it is told again.
+func (e *Engine) goOn(r *record, c *Condition, k *keptIncident) {
+	if !k.Clear.IsZero() {
+		c.how = gone
+	}
+	succeed(r, c)
+	r.clear, r.cause = k.Clear, cause{k.Cause, k.Void}
+	switch {
+	case r.state != open:
+	case c.how == gone:
+		e.resolveLater(r)
+	default:
+		e.coolSoon(r.key)
+	}
+}
+
 // restoreIncident goes on with the life of an incident: what is open is told again, what is resolved may come back.
 func (e *Engine) restoreIncident(k *keptIncident) {
 	key := Key{Kind: Flapping, Prefix: k.Prefix, Site: k.Site}
 	c := &Condition{
 		Key: key, Severity: k.Severity, Since: k.Since, About: k.About, Says: k.Says, Was: k.Was, Why: k.Why, Actions: k.Actions,
 		Evidence: each(k.Evidence, (*keptEvidence).evidence), Watched: e.rules.Judge(k.Prefix), Seeing: k.Seeing, Of: k.Of, peak: k.Peak, how: there,
+	}
+	if r := e.ledger.records[key]; r != nil && r.id == k.ID {
+		e.goOn(r, c, k)
+		return
 	}
 	r := &record{
 		key: key, matter: c, state: open, id: k.ID, started: k.Started, opened: k.Opened, updated: k.Updated, clear: k.Clear, resolved: k.Resolved,

@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,11 +50,7 @@ func (p *process) flaps() ([]flapRow, bool) {
 func TestFlapsOverARestart(t *testing.T) {
 	bin := buildDaemon(t)
 	t.Run("kept", func(t *testing.T) { testFlapsKept(newStation(t, bin, 12)) })
-	t.Run("broken", func(t *testing.T) { testFlapsBroken(newStation(t, bin, 13)) })
-	t.Run("no store", func(t *testing.T) { testFlapsNotKept(newStation(t, bin, 14)) })
 }
-
-const keptFlaps = oneTransit + "store: {url: \"sqlite:anywatch.db\"}\n"
 
 // flapping opens a session on which a prefix flaps until its penalty is above the alert.
 func (s *station) flapping(d *process) {
@@ -81,7 +75,7 @@ func (s *station) stop(d *process) {
 
 // The penalty, the history and the incident are there after the restart, before any peer has come back, and go on from there.
 func testFlapsKept(s *station) {
-	s.configure(keptFlaps)
+	s.configure(oneTransit)
 	d := s.start()
 	s.flapping(d)
 	opened := s.next("opened", "flapping", four)
@@ -91,15 +85,20 @@ func testFlapsKept(s *station) {
 		return ok && before[0].Withdrawals == 4
 	})
 	s.stop(d)
-	info, err := os.Stat(filepath.Join(s.dir, "flaps.json"))
-	if err != nil || info.Mode() != 0o600 {
-		s.t.Fatalf("%v: %v", info, err)
-	}
 
 	d = s.start()
-	again := s.next("opened", "flapping", four).Incident
+	var again struct {
+		ID       string    `json:"id"`
+		Reopened int       `json:"reopened"`
+		Started  time.Time `json:"started"`
+		Opened   time.Time `json:"opened"`
+	}
+	text, _ := s.errand("incidents", "--kind", "flapping", "--format", "jsonl").answer(0)
+	if err := json.Unmarshal([]byte(text), &again); err != nil {
+		s.t.Fatalf("%v in %q", err, text)
+	}
 	if was := opened.Incident; again.ID != was.ID || again.Reopened != 0 || !again.Started.Equal(was.Started) || !again.Opened.Equal(was.Opened) {
-		s.t.Errorf("told again: %+v\nbefore: %+v", again, was)
+		s.t.Errorf("after the restart: %+v\nbefore: %+v", again, was)
 	}
 	after, ok := d.flaps()
 	if !ok || len(after) != len(before) {
@@ -121,38 +120,4 @@ func testFlapsKept(s *station) {
 	if strings.Contains(d.log.String(), "level=ERROR") {
 		s.t.Error("an error is in the log")
 	}
-}
-
-// A file that can't be used keeps nobody from starting, and stays for people to look at.
-func testFlapsBroken(s *station) {
-	s.put("flaps.json", `{"version": 1, "clock": "2026-11-2`)
-	s.configure(keptFlaps)
-	d := s.start()
-	d.says("can't be used; they are counted anew")
-	s.flapping(d)
-	s.next("opened", "flapping", four)
-	s.stop(d)
-	if got := s.read("flaps.json.broken"); got != `{"version": 1, "clock": "2026-11-2` {
-		s.t.Errorf("what was broken reads %q", got)
-	}
-	s.start()
-	s.next("opened", "flapping", four)
-}
-
-// Without a store nothing is kept, which is said.
-func testFlapsNotKept(s *station) {
-	s.configure(oneTransit)
-	d := s.start()
-	d.says("penalties of flaps are not kept over a restart")
-	s.flapping(d)
-	s.next("opened", "flapping", four)
-	s.stop(d)
-	d = s.start()
-	if rows, ok := d.flaps(); ok {
-		s.t.Errorf("after the restart: %+v", rows)
-	}
-	if _, err := os.Stat(filepath.Join(s.dir, "flaps.json")); !os.IsNotExist(err) {
-		s.t.Errorf("flaps.json: %v", err)
-	}
-	s.still()
 }

@@ -28,6 +28,7 @@ func TestDaemon(t *testing.T) {
 	t.Run("recording", func(t *testing.T) { testRecording(newStation(t, bin, 11)) })
 	t.Run("start-up", func(t *testing.T) { testStartUp(newStation(t, bin, 10)) })
 	t.Run("asked", func(t *testing.T) { testAsked(newStation(t, bin, 12)) })
+	t.Run("people", func(t *testing.T) { testPeople(newStation(t, bin, 13)) })
 }
 
 // oneTransit is a configuration with one neighbor, outside our network, whose word is enough.

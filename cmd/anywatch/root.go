@@ -68,7 +68,7 @@ Begin with:  anywatch demo`,
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.SetHelpCommand(helpCommand())
 	cmd.AddCommand(runCommand(), demoCommand(), replayCommand(), checkCommand(), generateCommand(), reportCommand(), explainCommand(), rpkiCommand(), versionCommand())
-	cmd.AddCommand(alertsCommand(), statusCommand(), routesCommand(), incidentsCommand(), waitCommand())
+	cmd.AddCommand(alertsCommand(), statusCommand(), routesCommand(), incidentsCommand(), waitCommand(), ackCommand(), silenceCommand(), maintenanceCommand(), tailCommand())
 	strictCompletion(cmd)
 	return cmd
 }

@@ -163,8 +163,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	defer cancel(nil)
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
 	var engine, rest sync.WaitGroup
-	d.flaps.restore(d.owner.engine, d.vantages, d.now())
 	d.restore(ctx)
+	d.flaps.restore(d.owner.engine, d.vantages, d.now())
 	if planned := d.planned(ctx); len(planned) > 0 {
 		d.owner.engine.SetRules(rulesWith(d.options.Config, planned), d.now())
 	}

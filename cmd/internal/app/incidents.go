@@ -1,12 +1,14 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"anywatch/detector"
@@ -47,23 +49,70 @@ type OpenIncident struct {
 	Kind     detector.Kind     `json:"kind"`
 	Severity detector.Severity `json:"severity"`
 	Prefix   *netip.Prefix     `json:"prefix"`
+	State    string            `json:"state"`
 	Site     *string           `json:"site"`
-	Subject  *string           `json:"subject"`
-	Vantages detector.Vantages `json:"vantages"`
-	Summary  string            `json:"summary"`
-	Started  time.Time         `json:"started"`
-	Opened   time.Time         `json:"opened"`
+	// Acknowledged is who has taken it on.
+	Acknowledged *string           `json:"acknowledged"`
+	Subject      *string           `json:"subject"`
+	Vantages     detector.Vantages `json:"vantages"`
+	Summary      string            `json:"summary"`
+	Started      time.Time         `json:"started"`
+	Opened       time.Time         `json:"opened"`
 	// Line is the whole incident as JSON.
 	Line json.RawMessage `json:"-"`
 }
 
-// AskIncidents asks a daemon for the incidents that are open: of these kinds, or of all without any.
-func AskIncidents(ctx context.Context, daemon string, kinds []string) (list []OpenIncident, now time.Time, err error) {
+// IncidentQuery is which incidents are asked for; what is left out lets all pass.
+type IncidentQuery struct {
+	// State is open, resolved or all; "" is open.
+	State string
+	// Since keeps those that were open within so long.
+	Since                  time.Duration
+	Kinds, Sites           []string
+	Severity, Prefix, Text string
+	Limit                  int
+}
+
+// None says that nothing was found.
+func (q *IncidentQuery) None() string {
+	switch q.State {
+	case "", "open":
+		return "No incident is open."
+	case "resolved":
+		return "No resolved incident is kept that fits."
+	}
+	return "No incident is kept that fits."
+}
+
+// values writes the query. What is open the detector knows itself; what else is asked for, the history has to find.
+func (q *IncidentQuery) values() url.Values {
+	v := url.Values{"kind": q.Kinds}
+	if (q.State == "" || q.State == "open") && q.Since == 0 && len(q.Sites) == 0 && q.Severity+q.Prefix+q.Text == "" {
+		return v
+	}
+	v.Set("state", cmp.Or(q.State, "open"))
+	v["site"] = q.Sites
+	for name, value := range map[string]string{"severity": q.Severity, "prefix": q.Prefix, "text": q.Text} {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	if q.Since > 0 {
+		v.Set("since", time.Now().Add(-q.Since).UTC().Format(time.RFC3339))
+	}
+	if q.Limit > 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	return v
+}
+
+// AskIncidents asks a daemon for incidents.
+func AskIncidents(ctx context.Context, daemon string, q IncidentQuery) (list []OpenIncident, now time.Time, err error) {
 	var got struct {
 		Time      time.Time         `json:"time"`
 		Incidents []json.RawMessage `json:"incidents"`
 	}
-	if err := askJSON(ctx, daemon, incidentsPath, url.Values{"kind": kinds}, &got); err != nil {
+	if err := askJSON(ctx, daemon, incidentsPath, q.values(), &got); err != nil {
 		return nil, now, err
 	}
 	for _, line := range got.Incidents {

@@ -125,7 +125,7 @@ func TestPeopleAndTheirIncidents(t *testing.T) {
 	s.synchronised()
 	s.announce("192.0.2.0/24")
 	s.pen.wrote(t, "opened origin-hijack 192.0.2.0/24")
-	list, _, err := AskIncidents(ctx, s.url(), nil)
+	list, _, err := AskIncidents(ctx, s.url(), IncidentQuery{})
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%v, %v", list, err)
 	}

@@ -141,14 +141,14 @@ func TestVerdicts(t *testing.T) {
 	d := running(t, strings.Replace(askedConfig, "{prefix: 192.0.2.0/24,", "{prefix: 192.0.2.0/24, origins: [64501],", 1))
 	show(t, d)
 	page := "http://" + d.WebAddr()
-	list, now, err := AskIncidents(t.Context(), page, nil)
+	list, now, err := AskIncidents(t.Context(), page, IncidentQuery{})
 	if err != nil || len(list) != 1 || list[0].Kind != "origin-hijack" || now.IsZero() || !strings.Contains(string(list[0].Line), `"evidence":[`) {
 		t.Fatalf("%+v, %v", list, err)
 	}
-	if none, _, err := AskIncidents(t.Context(), page, []string{"zombie", "squatting"}); err != nil || len(none) != 0 {
+	if none, _, err := AskIncidents(t.Context(), page, IncidentQuery{Kinds: []string{"zombie", "squatting"}}); err != nil || len(none) != 0 {
 		t.Errorf("%+v, %v", none, err)
 	}
-	if same, _, err := AskIncidents(t.Context(), page, []string{"zombie", "origin-hijack"}); err != nil || len(same) != 1 {
+	if same, _, err := AskIncidents(t.Context(), page, IncidentQuery{Kinds: []string{"zombie", "origin-hijack"}}); err != nil || len(same) != 1 {
 		t.Errorf("%+v, %v", same, err)
 	}
 	got, _, err := AskRoutes(t.Context(), page, "192.0.2.128/25")
