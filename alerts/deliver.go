@@ -32,7 +32,7 @@ func (w *worker) conclude(ctx context.Context, b *batch, entries []*entry, err e
 	switch permanent, wait := verdict(err); {
 	case err == nil:
 		w.delivered(entries, now)
-		w.settle(Sent, b.entries)
+		w.settle(Sent, "", b.entries)
 		w.troubled = w.troubled && len(entries) == 0
 	case ctx.Err() != nil:
 		w.queue.putBack(b)
@@ -126,7 +126,7 @@ func (w *worker) release(e *entry) {
 // giveUp counts and logs what will not be delivered.
 func (w *worker) giveUp(b *batch, what string, err error) {
 	w.metrics.failed.Add(float64(len(b.entries)))
-	w.settle(Failed, b.entries)
+	w.settle(Failed, err.Error(), b.entries)
 	for _, e := range b.entries {
 		w.release(e)
 	}

@@ -122,7 +122,7 @@ func (d *Dispatcher) Restore(b Backlog) {
 	}
 	for _, sink := range slices.Sorted(maps.Keys(orphans)) {
 		d.config.Log.Warn("notifications wait for a sink that is not configured any more; they are dropped", "sink", sink, "notifications", len(orphans[sink]))
-		d.config.Journal.Settle(sink, Failed, orphans[sink])
+		d.config.Journal.Settle(sink, Failed, "the sink is not configured any more", orphans[sink])
 	}
 }
 

@@ -34,9 +34,9 @@ type Journal interface {
 	// Record keeps changes and who is to be told of them, all or nothing, and fills in the numbers. When it returns they are safe, or can't be
 	// kept.
 	Record(changes []detector.Change, tell []Kept)
-	// Settle notes what became of something that a sink was to be told. It does not wait for the disk: after a crash the sink may be told
-	// again, under the same key.
-	Settle(sink string, what Outcome, seqs []uint64)
+	// Settle notes what became of something that a sink was to be told, and of what was given up why. It does not wait for the disk: after a
+	// crash the sink may be told again, under the same key.
+	Settle(sink string, what Outcome, why string, seqs []uint64)
 }
 
 // Backlog is what a journal knows of the sinks when the process starts.
@@ -51,4 +51,4 @@ type Backlog struct {
 type noJournal struct{}
 
 func (noJournal) Record([]detector.Change, []Kept) {}
-func (noJournal) Settle(string, Outcome, []uint64) {}
+func (noJournal) Settle(string, Outcome, string, []uint64) {}

@@ -38,7 +38,7 @@ func (j *journal) Record(_ []detector.Change, tell []alerts.Kept) {
 	j.pending = append(j.pending, tell...)
 }
 
-func (j *journal) Settle(sink string, what alerts.Outcome, seqs []uint64) {
+func (j *journal) Settle(sink string, what alerts.Outcome, why string, seqs []uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var still []alerts.Kept
@@ -47,7 +47,11 @@ func (j *journal) Settle(sink string, what alerts.Outcome, seqs []uint64) {
 			still = append(still, k)
 			continue
 		}
-		j.settled = append(j.settled, fmt.Sprintf("%s %s %s %s", sink, what, k.Change.Event, k.Change.Incident.ID))
+		text := fmt.Sprintf("%s %s %s %s", sink, what, k.Change.Event, k.Change.Incident.ID)
+		if why != "" {
+			text += ": " + why
+		}
+		j.settled = append(j.settled, text)
 		if what == alerts.Sent {
 			j.told = append(j.told, k)
 		}
@@ -174,7 +178,7 @@ func TestNothingIsForgottenInTheJournal(t *testing.T) {
 			change(opened, "d"), change(opened, "e"), change(opened, "f"), change(opened, "g"))
 		down = false
 		d.pass(5 * time.Minute)
-		if got := j.books(); strings.Contains(got, "waits") || !strings.Contains(got, "failed opened a") || !strings.Contains(got, "failed opened b") {
+		if got := j.books(); strings.Contains(got, "waits") || !strings.Contains(got, "failed opened a: the queue was full") || !strings.Contains(got, "failed opened b: "+errDown.Error()) {
 			t.Errorf("the journal says %s", got)
 		}
 	})

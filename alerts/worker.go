@@ -115,7 +115,7 @@ func (w *worker) relieve(id string, now time.Time) {
 		oldest := w.queue.oldest()
 		gone := w.queue.drop(oldest)
 		delete(w.followed, oldest)
-		w.settle(Failed, gone)
+		w.settle(Failed, "the queue was full", gone)
 		w.metrics.failed.Add(float64(len(gone)))
 		w.lost += len(gone)
 	}
@@ -125,13 +125,13 @@ func (w *worker) relieve(id string, now time.Time) {
 // condensed counts and settles what something newer contains.
 func (w *worker) condensed(gone []*entry) {
 	w.metrics.condensed.Add(float64(len(gone)))
-	w.settle(Condensed, gone)
+	w.settle(Condensed, "", gone)
 }
 
-// settle tells the journal what became of entries.
-func (w *worker) settle(what Outcome, entries []*entry) {
+// settle tells the journal what became of entries, and why they were given up if they were.
+func (w *worker) settle(what Outcome, why string, entries []*entry) {
 	if list := seqs(entries); len(list) > 0 {
-		w.journal.Settle(w.name, what, list)
+		w.journal.Settle(w.name, what, why, list)
 	}
 }
 

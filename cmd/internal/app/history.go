@@ -70,9 +70,9 @@ func notification(k *alerts.Kept, changes int) store.Notification {
 	return n
 }
 
-// Settle notes what became of something that a sink was to be told.
-func (j journal) Settle(sink string, what alerts.Outcome, seqs []uint64) {
-	o := store.Outcome{Seqs: make([]int64, len(seqs)), State: store.Delivered}
+// Settle notes what became of something that a sink was to be told, and why it was given up if it was.
+func (j journal) Settle(sink string, what alerts.Outcome, why string, seqs []uint64) {
+	o := store.Outcome{Seqs: make([]int64, len(seqs)), State: store.Delivered, Error: why}
 	for i, seq := range seqs {
 		o.Seqs[i] = int64(seq)
 	}
