@@ -38,7 +38,7 @@ func (old sinkSet) routes(c *config.Config, log *slog.Logger) ([]alerts.Route, s
 	dashboard := alerts.Dashboard(c.Web.ExternalURL)
 	for _, s := range c.Alerts.Sinks {
 		use, known := old[s.Name]
-		if !known || use.dashboard != dashboard || !reflect.DeepEqual(use.config, s) {
+		if !known || use.dashboard != dashboard || !reflect.DeepEqual(receiver(use.config), receiver(s)) {
 			made, err := newSink(s, dashboard)
 			if err != nil {
 				return nil, nil, fmt.Errorf("alerts.sinks %s: %w", s.Name, err)
@@ -49,6 +49,12 @@ func (old sinkSet) routes(c *config.Config, log *slog.Logger) ([]alerts.Route, s
 		routes = append(routes, routeTo(use.sink, s, c.Rules))
 	}
 	return routes, set, nil
+}
+
+// receiver takes off a sink what decides only what it hears of: a sink that hears of something else remembers what it said.
+func receiver(s config.Sink) config.Sink {
+	s.Severity, s.Kinds, s.Prefixes, s.Sites, s.Labels, s.GroupBy, s.Escalate = "", nil, nil, nil, nil, "", config.Escalate{}
+	return s
 }
 
 // reopen has sinks that keep a file open open it anew, so that a rotated log is let go.
