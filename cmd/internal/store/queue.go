@@ -21,14 +21,14 @@ type op struct {
 	flush   bool             // it writes nothing, and is done when all before it is
 	bytes   int
 	done    func(error) // called once, when it is written, held or dropped; nil when nobody asks
+	once    sync.Once   // whoever writes, gives or drops may find out first
 }
 
 func (o *op) weight() int { return len(o.rows) + len(o.settled) + 1 }
 
 func (o *op) finish(err error) {
 	if o.done != nil {
-		o.done(err)
-		o.done = nil
+		o.once.Do(func() { o.done(err) })
 	}
 }
 
