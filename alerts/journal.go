@@ -50,5 +50,5 @@ type Backlog struct {
 // noJournal keeps nothing.
 type noJournal struct{}
 
-func (noJournal) Record([]detector.Change, []Kept) {}
+func (noJournal) Record([]detector.Change, []Kept)         {}
 func (noJournal) Settle(string, Outcome, string, []uint64) {}
