@@ -132,13 +132,14 @@ func testStopWithHangingSink(s *station) {
 	if took := time.Since(began); took > 5*time.Second {
 		s.t.Errorf("it took %v to stop", took)
 	}
-	if !strings.Contains(d.log.String(), "sink=hook lost=1") {
-		s.t.Error("the log does not say which sink was not told of how much")
+	if !strings.Contains(d.log.String(), "sink=hook kept=1") {
+		s.t.Error("the log does not say how much is kept for which sink")
 	}
 	r.expectCease(bgp.BGP_ERROR_SUB_ADMINISTRATIVE_SHUTDOWN, "anywatch is shutting down")
 }
 
-// A daemon that was killed leaves nothing behind that another one would stumble over.
+// A daemon that was killed leaves nothing behind that another one would stumble over, and the other one goes on where it ended: what was told is not
+// told again, and ends under its id.
 func testKill(s *station) {
 	s.configure(oneTransit)
 	d := s.start()
@@ -146,6 +147,11 @@ func testKill(s *station) {
 	r.announce(1, four, 64501, 64511)
 	r.endOfRIB()
 	before := s.next("opened", "origin-hijack", four).Incident
+	h := s.history()
+	eventually(s.t, "it is written down that all was told", func() bool {
+		waiting, err := h.Backlog(s.t.Context())
+		return err == nil && len(waiting) == 0
+	})
 	d.signal(syscall.SIGKILL)
 	d.wait()
 	eventually(s.t, "the connection is closed", r.isOver)
@@ -155,10 +161,12 @@ func testKill(s *station) {
 	r = s.connect(2, s.bgp, 64501)
 	r.announce(1, four, 64501, 64511)
 	r.endOfRIB()
-	eventually(s.t, "the hijack is told again", func() bool { return strings.Count(s.read("alerts.jsonl"), `"event":"opened"`) == 2 })
+	d.synchronised(1)
+	r.withdraw(1, four)
+	eventually(s.t, "the end is told", func() bool { return strings.Contains(s.read("alerts.jsonl"), `"event":"resolved"`) })
 	lines := strings.Split(strings.TrimSpace(s.read("alerts.jsonl")), "\n")
 	after := parseTold(s.t, lines[len(lines)-1]+"\n")[0].Incident
-	if len(lines) != 3 || after.Kind != before.Kind || after.Prefix != before.Prefix || !after.PreExisting {
+	if len(lines) != 3 || after.ID != before.ID || after.Reopened != 0 || !after.Opened.Equal(before.Opened) {
 		s.t.Errorf("after the restart: %+v, in the lines\n%s", after, strings.Join(lines, "\n"))
 	}
 	if status, _ := d.get("/-/ready"); status != http.StatusOK {
