@@ -201,6 +201,9 @@ func succeed(r *record, m matter) {
 		}
 	case *Condition:
 		m.peak = cmp.Or(m.peak, f.incident.Vantages.Peak)
-		r.said.about = m.About
+		now := m.statement(r.said)
+		now.severity, now.peak = r.said.severity, r.said.peak // only these two the run before can have said otherwise
+		now.acknowledged, now.silenced, now.explained = r.said.acknowledged, r.said.silenced, r.said.explained
+		r.said = now
 	}
 }

@@ -12,6 +12,7 @@ func testPeople(s *station) {
 	transit := s.speaker(2, 64501)
 	d.synchronised(1)
 	follower := s.errand("tail")
+	d.measures("anywatch_event_listeners", "1")
 	transit.announce(four, 64511)
 	id := s.next("opened", "origin-hijack", four).Incident.ID
 
@@ -21,7 +22,11 @@ func testPeople(s *station) {
 	s.errand("silence", "add", "--prefix", four, "--kind", "origin-hijack", "--reason", "known", "--author", "bob", "--for", "1h").answer(0, "silence ", "kind origin-hijack, prefix "+four)
 	s.errand("silence", "list").answer(0, "bob", "kind origin-hijack, prefix "+four, "known")
 	s.errand("incidents", "comment", id, "called the upstream", "--author", "bob").answer(0)
-	s.errand("incidents", "show", id).answer(0, "acknowledged by alice on it", "commented by bob called the upstream", "silenced by bob until", "delivered")
+	s.errand("incidents", "show", id).answer(0, "acknowledged by alice on it", "commented by bob called the upstream", "silenced by bob until")
+	eventually(s.t, "the history knows that the webhook was told", func() bool {
+		text, _ := s.errand("incidents", "show", id).answer(0)
+		return strings.Contains(strings.Join(strings.Fields(text), " "), "hook delivered")
+	})
 	s.errand("incidents", "resolve", id, "--author", "alice", "--reason", "ours").answer(0)
 	s.errand("incidents").answer(0, "No incident is open.")
 	s.errand("incidents", "--state", "all", "--text", "64511").answer(0, id+" resolved critical")

@@ -99,6 +99,7 @@ func New(o Options) (_ *Daemon, err error) {
 	if d.web, err = newWeb(c.Web.Listen, d.registry, d.ready, d.pages(), d.orders()); err != nil {
 		return nil, err
 	}
+	d.registry.MustRegister(d.hub)
 	d.metrics.reloadedAt(d.now(), true)
 	return d, nil
 }

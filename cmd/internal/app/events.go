@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"anywatch/detector"
 )
 
@@ -25,11 +27,21 @@ const (
 
 // hub hands changes to whoever listens. It never waits for a listener.
 type hub struct {
+	prometheus.GaugeFunc // how many listen
+
 	mu        sync.Mutex
 	listeners map[chan detector.Change]bool
 }
 
-func newHub() *hub { return &hub{listeners: make(map[chan detector.Change]bool)} }
+func newHub() *hub {
+	h := &hub{listeners: make(map[chan detector.Change]bool)}
+	h.GaugeFunc = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "anywatch_event_listeners", Help: "Clients that follow the stream of events."}, func() float64 {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return float64(len(h.listeners))
+	})
+	return h
+}
 
 func (h *hub) tell(c detector.Change) {
 	h.mu.Lock()

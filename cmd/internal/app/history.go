@@ -100,6 +100,7 @@ func (d *Daemon) restore(ctx context.Context) {
 	if err := d.owner.engine.Restore(incidents, d.now()); err != nil {
 		d.log.Warn("some incidents of the run before can't be taken over", "why", err)
 	}
+	d.metrics.restored(d.owner.engine.Open())
 	if len(incidents)+len(pending) > 0 {
 		d.log.Info("the run before has left", "incidents", len(incidents), "notifications", len(pending))
 	}

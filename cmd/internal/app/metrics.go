@@ -65,6 +65,13 @@ func (m *metrics) changed(c detector.Change) {
 	}
 }
 
+// restored counts the incidents of the run before that are open.
+func (m *metrics) restored(list []detector.Incident) {
+	for _, i := range list {
+		m.open.WithLabelValues(string(i.Kind)).Inc()
+	}
+}
+
 // observe takes the engine's figures.
 func (m *metrics) observe(e *detector.Engine) {
 	known, synchronised := e.Vantages()
