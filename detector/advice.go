@@ -21,7 +21,7 @@ func (e *Engine) advise(s *sighting, f *Finding, i *Incident) {
 	if f.Kind == UnexpectedUpstream {
 		e.weigh(s, f, i)
 	}
-	if f.Offender == 0 {
+	if f.Offender == 0 || s.seeing() == 0 { // of what nobody shows nothing can be said that helps
 		return
 	}
 	e.adviseCommon(s, f, i)
@@ -35,7 +35,7 @@ func (e *Engine) advise(s *sighting, f *Finding, i *Incident) {
 func (e *Engine) adviseCommon(s *sighting, f *Finding, i *Incident) {
 	common, next, paths := s.common(f.Offender)
 	switch {
-	case paths < 2:
+	case paths < 2 || e.rules.Ours(common):
 		return
 	case common != 0:
 		i.Why = append(i.Why, fmt.Sprintf("all %d paths from %s go through %s%s", paths, f.Offender, common, e.known(f, common)))

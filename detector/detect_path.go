@@ -136,11 +136,9 @@ func special(as route.ASN) string {
 
 // aggregator gives the AS that made the first set of the path: the one behind it on the way, else the set's smallest member.
 func (w *way) aggregator() route.ASN {
-	for _, s := range w.sets {
-		if s.at+1 < len(w.asns) {
-			return w.asns[s.at+1]
-		}
-		return w.asns[s.at]
+	if len(w.sets) == 0 {
+		return 0
 	}
-	return 0
+	first := w.sets[0]
+	return w.asns[min(first.at+1, len(w.asns)-1)]
 }

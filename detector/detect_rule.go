@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"anywatch/collector/route"
 	"anywatch/rpki"
@@ -49,7 +50,13 @@ func detectorOf(k Kind) Detector {
 	return Detector{Kind: k, Says: ruleSays, Actions: ruleActions}
 }
 
-func ruleSays(f *Finding) string { return f.Note }
+// ruleSays gives what the rule's summary made, as a sentence: others follow it.
+func ruleSays(f *Finding) string {
+	if strings.HasSuffix(f.Note, ".") || strings.HasSuffix(f.Note, "!") || strings.HasSuffix(f.Note, "?") {
+		return f.Note
+	}
+	return f.Note + "."
+}
 
 func ruleActions(f *Finding, _ route.Path) []string {
 	return []string{"The rule is yours: do what you wrote it for, or change it under rules in the configuration"}

@@ -59,7 +59,7 @@ func TestRuleIncident(t *testing.T) {
 		t.Fatalf("no incident of the rule in %v", said)
 	}
 	got := said[i].Incident
-	want := "far critical 192.0.2.0/25 192.0.2.0/24 dns-a AS64500 AS1 [174 {1,2} 64500] bgp:rr1 internal 10.0.0.1 5 0 64500:1 64500:1:2 not-checked RPKI not checked. Seen by 1 of 1 vantages."
+	want := "far critical 192.0.2.0/25 192.0.2.0/24 dns-a AS64500 AS1 [174 {1,2} 64500] bgp:rr1 internal 10.0.0.1 5 0 64500:1 64500:1:2 not-checked. RPKI not checked. Seen by 1 of 1 vantages."
 	if got.Summary != want {
 		t.Errorf("the summary is\n%s, want\n%s", got.Summary, want)
 	}

@@ -133,8 +133,3 @@ func comparePrefixes(a, b netip.Prefix) int {
 func authorises(v rpki.VRP, p netip.Prefix) bool {
 	return covers(v.Prefix, p) && p.Bits() <= int(v.MaxLength)
 }
-
-// touches tells whether a VRP authorises a prefix or something inside it.
-func touches(v rpki.VRP, p netip.Prefix) bool {
-	return authorises(v, p) || covers(p, v.Prefix)
-}

@@ -176,9 +176,6 @@ func (d *Daemon) Run(ctx context.Context) error {
 			cancel(fmt.Errorf("web server: %w", err))
 		}
 	})
-	if err := d.listen(ctx); err != nil {
-		d.log.Error("silences can't be read; nothing is silenced", "error", err)
-	}
 	rest.Go(func() { d.observe(ctx) })
 	rest.Go(func() { d.flaps.run(ctx, d.takeFlaps) })
 	rest.Go(func() { d.health.Run(ctx) })

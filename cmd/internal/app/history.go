@@ -87,6 +87,11 @@ func (j journal) Settle(sink string, what alerts.Outcome, why string, seqs []uin
 
 // restore takes over, before the first event, what the run before has left: incidents, and what sinks have yet to be told.
 func (d *Daemon) restore(ctx context.Context) {
+	muted, err := d.muted(ctx)
+	if err != nil {
+		d.log.Error("silences can't be read; nothing is silenced", "error", err)
+	}
+	d.owner.engine.SetSilences(muted, d.now()) // before the incidents that they mute are there: else these would seem to be muted no more
 	incidents, told, err := d.formerIncidents(ctx)
 	if err != nil {
 		d.log.Error("what the run before has left can't be read; what is open is told anew", "error", err)

@@ -162,11 +162,19 @@ func (d *Daemon) silences(ctx context.Context) (out []Silence, err error) {
 
 // listen has the detector mute what is to be muted.
 func (d *Daemon) listen(ctx context.Context) error {
+	muted, err := d.muted(ctx)
+	if err == nil {
+		d.owner.ask(func(e *detector.Engine) { e.SetSilences(muted, d.now()) })
+	}
+	return err
+}
+
+// muted gives the silences as the detector takes them.
+func (d *Daemon) muted(ctx context.Context) (compiled []detector.Silence, err error) {
 	list, err := d.silences(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var compiled []detector.Silence
 	for i := range list {
 		s, err := list[i].compile()
 		if err != nil {
@@ -175,8 +183,7 @@ func (d *Daemon) listen(ctx context.Context) error {
 		}
 		compiled = append(compiled, s)
 	}
-	d.owner.ask(func(e *detector.Engine) { e.SetSilences(compiled, d.now()) })
-	return nil
+	return compiled, nil
 }
 
 func (d *Daemon) serveSilences(w http.ResponseWriter, r *http.Request) {
