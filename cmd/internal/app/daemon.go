@@ -107,7 +107,7 @@ func New(o Options) (_ *Daemon, err error) {
 // pages are what the daemon tells programs.
 func (d *Daemon) pages() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		statusPath: d.serveStatus, routesPath: d.serveRoutes, incidentsPath: d.serveIncidents, explainPath: d.serveExplain, reportsPath + "{name}": d.serveReport,
+		statusPath: d.serveStatus, routesPath: d.serveRoutes, incidentsPath: d.serveIncidents, explainPath: d.serveExplain, linksPath: d.serveLinks, reportsPath + "{name}": d.serveReport,
 	}
 }
 
@@ -166,6 +166,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	var engine, rest sync.WaitGroup
 	d.restore(ctx)
 	d.flaps.restore(d.owner.engine, d.vantages, d.now())
+	d.restoreLinks()
 	if planned := d.planned(ctx); len(planned) > 0 {
 		d.owner.engine.SetRules(rulesWith(d.options.Config, planned), d.now())
 	}
@@ -178,6 +179,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	})
 	rest.Go(func() { d.observe(ctx) })
 	rest.Go(func() { d.flaps.run(ctx, d.takeFlaps) })
+	rest.Go(func() { d.keepLinks(ctx) })
 	rest.Go(func() { d.health.Run(ctx) })
 	rest.Go(func() { _ = d.keeper.Run(ctx) })
 	c := d.configuration()
@@ -190,6 +192,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	stopEngine()
 	engine.Wait()
 	d.flaps.save(d.owner.engine.FlapState()) // nobody else has the engine any more
+	d.saveLinks(d.owner.engine.Links())
 	d.sinks.close(nil, d.log)
 	if err := d.store.Close(); err != nil {
 		d.log.Error("not everything could be written to the store before the end", "error", err)

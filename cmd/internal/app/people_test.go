@@ -272,3 +272,23 @@ func TestListeners(t *testing.T) {
 		t.Errorf("an order from another site is answered with %s", resp.Status)
 	}
 }
+
+// Who stood next to our origin in an earlier run is no news in the next.
+func TestLinksAreRemembered(t *testing.T) {
+	dir, p := t.TempDir(), newPen()
+	s := begin(t, dir, p)
+	s.synchronised()
+	n := []route.NLRI{{Prefix: netip.MustParsePrefix("192.0.2.0/24")}}
+	s.event(collector.Event{Kind: collector.Routes, Updates: []route.Update{{Announced: n, Attrs: &route.Attrs{Path: route.SequencePath(64501, 64500)}}}})
+	before := s.links()
+	if len(before) != 1 || before[0].Origin != 64500 || before[0].Neighbor != 64501 {
+		t.Fatalf("%+v", before)
+	}
+	s.end()
+	s = begin(t, dir, p)
+	defer s.end()
+	var after struct{ Links []detector.Link }
+	if err := askJSON(t.Context(), s.url(), linksPath, nil, &after); err != nil || len(after.Links) != 1 || !after.Links[0].First.Equal(before[0].First) {
+		t.Errorf("%+v, %v; before %+v", after.Links, err, before)
+	}
+}
