@@ -83,6 +83,7 @@ func (w *worker) knows(k Kept) {
 	defer w.mu.Unlock()
 	f := w.follow(k.Change)
 	f.told, f.severity, f.word = true, k.Change.Incident.Severity, k.At
+	w.keep(&entry{Kept: k}, w.clock.Now())
 }
 
 // reminds tells whether somebody has to be told of open incidents again: these people, or others.

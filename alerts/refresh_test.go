@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"anywatch/alerts"
@@ -54,6 +55,22 @@ func TestWhatIsOpenIsSaidAgain(t *testing.T) {
 		d.told(s, "resolved b")
 		d.pass(time.Hour)
 		d.told(s, "")
+	})
+}
+
+// A receiver that forgets does not know that the process was another one.
+func TestWhatTheProcessBeforeToldIsSaidAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{name: "am", manner: alone}
+		d := newDesk(t, alerts.Config{Routes: []alerts.Route{{Sink: forgetful{s, time.Minute}}}})
+		d.Restore(alerts.Backlog{Told: []alerts.Kept{{Sink: "am", Change: change(opened, "a")}}})
+		go func() { d.ended <- d.Run(t.Context()) }()
+		synctest.Wait()
+		d.pass(time.Minute)
+		d.told(s, "again: opened a")
+		if err := d.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -204,8 +205,16 @@ func identify(i *detector.Incident) labels {
 	}
 	set("site", i.Site)
 	set("subject", i.Subject)
+	for name, value := range i.Labels {
+		if _, ours := l[name]; !ours && labelName.MatchString(name) {
+			set(name, &value)
+		}
+	}
 	return l
 }
+
+// labelName is what Prometheus takes as the name of a label.
+var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
 func (l labels) equal(other labels) bool {
 	if len(l) != len(other) {
